@@ -10,10 +10,13 @@ import datetime
 import time
 import typing as t
 
+from ansible.utils.display import Display
+
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
     FleetAction,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import NEEDS_TASKS
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import Claim, Rules
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import (
     healing_state,
@@ -23,11 +26,14 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder impo
     RunFolder,
     new_token,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import CHANGED, IN_SYNC
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 _POLL_SECONDS = 2.0
 _RULES = Rules()
 
 Json = dict[str, t.Any]
+display = Display()
 
 
 class ActionModule(FleetAction):
@@ -67,8 +73,10 @@ class ActionModule(FleetAction):
         run = new_token()
         if is_check:
             hosts = [cloud["name"] for cloud in clouds]
-            return {"run": run, "hosts": hosts, "refused": {}, "stopped": [], "left": []}
+            nothing: Json = {"refused": {}, "retried": [], "stopped": [], "left": []}
+            return {"run": run, "hosts": hosts, **nothing}
         with healing_state(directory, rules) as healing:
+            failed = healing.failed
             for cloud in clouds:
                 for document in cloud["documents"]:
                     healing.note(str(cloud["name"]), str(document), time.time())
@@ -91,23 +99,30 @@ class ActionModule(FleetAction):
             one["cloud"]: _message(one, rules) for one in stopped if one["cloud"] not in taken
         }
         left = [name for name in touched if name not in taken and name not in refused]
+        retried = [name for name in names if name in failed and name in taken]
+        if retried:
+            display.display(f"Tried again, since a run failed: {summarize_names(retried)}")
         return {
             "run": run,
             "hosts": [name for name in names if name in taken or name in refused],
             "refused": refused,
+            "retried": retried,
             "stopped": stopped,
             "left": sorted(left),
             "warnings": [_message(one, rules) for one in stopped if one["cloud"] in taken],
         }
 
     def _finish(self, run: str, directory: str, rules: Rules, is_check: bool) -> Json:
-        """Say which clouds had to be changed."""
+        """Say which clouds had to be changed, and keep those that failed for a later run."""
         outcomes = RunFolder(run).read_outcomes()
         healed = [name for name, outcome in outcomes.items() if outcome.get("changed")]
+        done = {name for name, outcome in outcomes.items() if _is_done(outcome)}
+        times: dict[str, float] = {}
         if not is_check:
             with healing_state(directory, rules) as healing:
-                healing.finish(run, healed, time.time())
-        return {"healed": healed}
+                times = healing.finish(run, healed, done, time.time())
+        retries = [{"cloud": name, "at": _time(at)} for name, at in times.items()]
+        return {"healed": healed, "retries": retries, "warnings": _retry_warning(retries)}
 
 
 def _rules_of(arguments: Json) -> Rules:
@@ -133,6 +148,25 @@ def _stopped(claim: Claim) -> list[Json]:
         {"cloud": cloud, "document": document, "until": _time(until)}
         for cloud, documents in claim.stopped.items()
         for document, until in documents.items()
+    ]
+
+
+def _is_done(outcome: Json) -> bool:
+    """Whether no later run is to take the cloud: it is in sync, or no run of this playbook can
+    converge it, as its message says.
+    """
+    reason = (outcome.get("error") or {}).get("reason")
+    return outcome["state"] in (IN_SYNC, CHANGED) or reason == NEEDS_TASKS
+
+
+def _retry_warning(retries: t.Sequence[Json]) -> list[str]:
+    if not retries:
+        return []
+    names = summarize_names([one["cloud"] for one in retries])
+    first = min(one["at"] for one in retries)
+    return [
+        f"Not converged: {names}. The next run of heal after {first} tries again, and one with an "
+        "event of such a cloud at once."
     ]
 
 

@@ -13,12 +13,17 @@ short_description: Decide when clouds are healed because of events
 version_added: 1.0.0
 description:
   - With O(step=begin), notes which documents of which clouds have changed, and returns the clouds that
-    are to be converged now. With O(step=finish), notes which of them had to be changed.
+    are to be converged now. With O(step=finish), notes which of them had to be changed, and keeps those
+    that failed.
   - A burst of events is one run, because a cloud is due only after it has been quiet. A cloud is
     converged by one run at a time. The task waits for a run that has the same cloud.
   - A document that was put back O(most_heals) times within O(window_seconds) is left as it is until
     the oldest of these times is long enough ago. Its cloud is then in RV(refused), or, if something
     else of it is due, converged with a warning. Runs that find nothing to change do not count.
+  - A cloud that failed, or that the run did not reach, is due again five minutes later, and after each
+    further failure twice as long later, at most a day. An event of it makes it due at once. Any run
+    takes the clouds that are due, whichever clouds its own events are of. A cloud that needs tasks of
+    its own is not kept, since no such run can converge it.
   - What it remembers is in the file C(healing.json) in O(state_dir), which only its owner can read.
   - In check mode, all clouds of O(clouds) are returned, and nothing is noted.
   - The task requires C(run_once=true), which also gives its result to all hosts.
@@ -96,7 +101,7 @@ EXAMPLES = r"""
   run_once: true
   register: healing
 
-- name: Note which clouds had to be changed
+- name: Note which clouds had to be changed, or failed
   rayfleet.anyscale.fleet_healing:
     step: finish
     run: "{{ healing.run }}"
@@ -123,6 +128,12 @@ refused:
   returned: O(step=begin)
   type: dict
   sample: {}
+retried:
+  description: The clouds among RV(hosts) that an earlier run failed for.
+  returned: O(step=begin)
+  type: list
+  elements: str
+  sample: []
 stopped:
   description: What changed too often of the clouds of the events, and until when it is left as it is.
   returned: O(step=begin)
@@ -141,4 +152,10 @@ healed:
   type: list
   elements: str
   sample: [vision-prod]
+retries:
+  description: The clouds that failed or were not reached, and the time after which a run takes them again.
+  returned: O(step=finish)
+  type: list
+  elements: dict
+  sample: [{"cloud": "vision-prod", "at": "2026-11-29T10:05:00Z"}]
 """

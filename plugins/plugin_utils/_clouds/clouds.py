@@ -48,6 +48,8 @@ _RING, _REGISTERED_ROLE = "anyscale_ring", "anyscale_default_role_arn"
 _REGISTERED_PROFILE = "anyscale_instance_profile_arn"
 _REGISTERED_CLOUD = "anyscale_cloud_id"
 _CONTROL_PLANE_ROLE = "anyscale_control_plane_role_arn"
+# Why a playbook without tasks of its own for clouds refused one.
+NEEDS_TASKS = "needs_tasks"
 _NAMES = (
     *variable_rules(),
     _RING,
@@ -85,6 +87,7 @@ class Clouds:
             cloud.error = RefusedError(
                 f"This cloud needs tasks of its own, because {why}, and this playbook has none.",
                 f"Converge it with the playbook onboard and -e fleet_clouds={name}.",
+                reason=NEEDS_TASKS,
             )
             self.for_engine[name] = cloud
         self.for_role, self.of_role = {}, {}

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""When which clouds are converged because of events: a burst once, a cloud by one run at a time, and
-a document that keeps changing only so often.
+"""When which clouds are converged because of events: a burst once, a cloud by one run at a time, a
+document that keeps changing only so often, and a cloud that failed again, ever later.
 
 This plugin util is private to the collection. Pure: a state in plain JSON, the time, and what
 happened, in; the state after it, out. What an event says is only when to look: a run that finds
@@ -15,10 +15,11 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # More documents of one cloud than it has are converged all the same: a run converges all of them.
 _MOST_DOCUMENTS = 64
 _LONGEST_TEXT = 200
+_MOST_DOUBLINGS = 16
 
 Json = dict[str, t.Any]
 
@@ -29,7 +30,9 @@ class Rules:
 
     quiet: how long after its last event a cloud is converged. longest_wait: how long after the first
     one at the latest. run_seconds: after this time, a run that has not said how it ended is taken
-    for lost. most_heals, window: how often a document is put back in this time.
+    for lost. most_heals, window: how often a document is put back in this time. first_retry,
+    longest_retry: how long after a run failed for a cloud it is tried again; twice as long after each
+    further one.
     """
 
     quiet: float = 5.0
@@ -37,6 +40,8 @@ class Rules:
     run_seconds: float = 3600.0
     most_heals: int = 3
     window: float = 3600.0
+    first_retry: float = 300.0
+    longest_retry: float = 86400.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +50,7 @@ class Claim:
 
     clouds: the documents that changed, by cloud. stopped: by cloud, the documents that changed too
     often, and when they may be put back again. wait: how long until there may be more to do; ``None``
-    if nothing is left that is not stopped.
+    if nothing is left that is not stopped, and that is not tried again later because it failed.
     """
 
     clouds: dict[str, list[str]]
@@ -61,8 +66,13 @@ class Healing:
         self._rules = rules or Rules()
 
     def note(self, cloud: str, document: str, now: float) -> None:
-        """An event has changed a document of a cloud."""
-        pending = self._cloud(cloud)["pending"]
+        """An event has changed a document of a cloud. That may be what an earlier run failed for the
+        lack of.
+        """
+        found = self._cloud(cloud)
+        pending, retry = found["pending"], found["retry"]
+        if retry:
+            retry["at"] = min(retry["at"], now)
         document = document[:_LONGEST_TEXT]
         if document not in pending and len(pending) >= _MOST_DOCUMENTS:
             document = next(reversed(pending))
@@ -100,8 +110,13 @@ class Healing:
         self._drop_empty()
         return Claim(due, stopped, min(waits) if waits else None)
 
-    def finish(self, run: str, changed: t.Collection[str], now: float) -> None:
-        """A run has ended. changed: the clouds that it had to change."""
+    def finish(
+        self, run: str, changed: t.Collection[str], done: t.Collection[str], now: float
+    ) -> dict[str, float]:
+        """A run has ended. changed: the clouds of which it changed something. done: those that are in
+        sync, or that no later run can do more for. Returns when the others are tried again.
+        """
+        retries = {}
         for name, cloud in self._clouds.items():
             flight = cloud["in_flight"]
             if not flight or flight["run"] != run:
@@ -109,14 +124,36 @@ class Healing:
             cloud["in_flight"] = None
             for document in flight["documents"] if name in changed else ():
                 cloud["heals"].setdefault(document, []).append(now)
+            if name in done:
+                cloud["retry"] = None
+            else:
+                retries[name] = self._retry(cloud, flight["documents"], now)
         self._drop_empty()
+        return retries
+
+    @property
+    def failed(self) -> set[str]:
+        """The clouds that an earlier run failed for."""
+        return {name for name, cloud in self._clouds.items() if cloud["retry"]}
 
     @property
     def _clouds(self) -> dict[str, Json]:
         return t.cast("dict[str, Json]", self.state["clouds"])
 
     def _cloud(self, name: str) -> Json:
-        return self._clouds.setdefault(name, {"pending": {}, "in_flight": None, "heals": {}})
+        return self._clouds.setdefault(name, _new_cloud())
+
+    def _retry(self, cloud: Json, documents: Json, now: float) -> float:
+        """Keep what a run failed to converge. Returns when it is tried again: at once if something has
+        changed since the run took it.
+        """
+        failures = (cloud["retry"] or {"failures": 0})["failures"] + 1
+        doublings = min(failures - 1, _MOST_DOUBLINGS)
+        delay = min(self._rules.first_retry * 2**doublings, self._rules.longest_retry)
+        at = now if cloud["pending"] else now + delay
+        cloud["retry"] = {"failures": failures, "at": at}
+        cloud["pending"] = {**documents, **cloud["pending"]}
+        return at
 
     def _forget(self, cloud: Json, now: float) -> None:
         """Forget old heals, and take a lost run's work back. A time that lies ahead, because a clock
@@ -129,6 +166,8 @@ class Healing:
                 del heals[document]
         for noted in cloud["pending"].values():
             noted.update({key: min(at, now) for key, at in noted.items()})
+        if cloud["retry"]:
+            cloud["retry"]["at"] = min(cloud["retry"]["at"], now + rules.longest_retry)
         if flight and not now <= flight["until"] <= now + rules.run_seconds:
             cloud["pending"] = {**flight["documents"], **cloud["pending"]}
             cloud["in_flight"] = None
@@ -142,7 +181,7 @@ class Healing:
     def _wait(self, cloud: Json, stops: t.Container[str], now: float) -> float | None:
         """How long until a cloud is due: 0 if it is; ``None`` if it has nothing to be converged."""
         noted = [found for document, found in cloud["pending"].items() if document not in stops]
-        if not noted:
+        if not noted or (cloud["retry"] and cloud["retry"]["at"] > now):
             return None
         if cloud["in_flight"]:
             return max(cloud["in_flight"]["until"] - now, 1.0)
@@ -153,3 +192,8 @@ class Healing:
     def _drop_empty(self) -> None:
         for name in [name for name, cloud in self._clouds.items() if not any(cloud.values())]:
             del self._clouds[name]
+
+
+def _new_cloud() -> Json:
+    """A cloud with nothing to remember."""
+    return {"pending": {}, "in_flight": None, "heals": {}, "retry": None}

@@ -28,6 +28,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing 
 VARIABLE = "heal_state_dir"
 _FILE = "healing.json"
 _OF_OTHERS = 0o022
+_PARTS = ("pending", "in_flight", "heals", "retry")
 
 
 def state_directory(given: str | None) -> str:
@@ -83,12 +84,13 @@ def _is_state(state: t.Any) -> bool:
 
 
 def _is_cloud(cloud: t.Any) -> bool:
-    if not isinstance(cloud, dict) or set(cloud) != {"pending", "in_flight", "heals"}:
+    if not isinstance(cloud, dict) or set(cloud) != set(_PARTS):
         return False
-    flight, heals = cloud["in_flight"], cloud["heals"]
+    flight, heals, retry = cloud["in_flight"], cloud["heals"], cloud["retry"]
     return (
         _are_noted(cloud["pending"])
         and (flight is None or _is_flight(flight))
+        and (retry is None or _is_retry(retry))
         and isinstance(heals, dict)
         and all(isinstance(times, list) and all(map(_is_time, times)) for times in heals.values())
     )
@@ -100,6 +102,16 @@ def _is_flight(flight: t.Any) -> bool:
         and isinstance(flight.get("run"), str)
         and _is_time(flight.get("until"))
         and _are_noted(flight.get("documents"))
+    )
+
+
+def _is_retry(retry: t.Any) -> bool:
+    return (
+        isinstance(retry, dict)
+        and set(retry) == {"failures", "at"}
+        and isinstance(retry["failures"], int)
+        and retry["failures"] >= 1
+        and _is_time(retry["at"])
     )
 
 

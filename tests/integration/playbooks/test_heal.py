@@ -28,6 +28,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     inventory_file,
     run_playbook,
 )
+from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
 Json = dict[str, t.Any]
 CLOUDS = [
@@ -36,6 +37,7 @@ CLOUDS = [
 ]
 QUICK = {"heal_quiet_seconds": 0, "heal_read_back": False}
 ROLE = CLOUDS[0].role_name
+FINISH = "Note which clouds had to be changed, or failed"
 # Of the cloud whose variables name no role.
 FOR_ITS_ROLE = "GET /api/v2/clouds/{id}/resources"
 
@@ -75,6 +77,15 @@ class Fleet:
         arn = str(iam.create_policy(PolicyName="guard", PolicyDocument=document)["Policy"]["Arn"])
         iam.attach_role_policy(RoleName=role, PolicyArn=arn)
         return arn
+
+    def tick(self) -> Run:
+        """A run as the rulebooks start it now and then."""
+        rulebook = (ROOT / "extensions/eda/rulebooks/heal_sqs.yml").read_text()
+        [_queue, clock] = yaml.safe_load(rulebook)[0]["sources"]
+        [event] = clock["eda.builtin.generic"]["payload"]
+        path = self.folder / "tick.json"
+        path.write_text(json.dumps({"ansible_eda": {"event": event}, **QUICK}))
+        return run_playbook(self.sandbox, "heal", self.inventory, "-e", f"@{path}")
 
     def heal(self, *records: Json, **variables: t.Any) -> Run:
         """A run as ansible-rulebook starts it."""
@@ -165,7 +176,29 @@ def test_what_keeps_changing_is_left_and_said(fleet: Fleet) -> None:
     assert "Failed: speech" in run.output
 
 
+def test_a_cloud_that_failed_is_healed_by_a_later_run(fleet: Fleet) -> None:
+    """By one that no event of it starts: a tick of the rulebook."""
+    fleet.break_trust()
+    fleet.sandbox.fault("UpdateAssumeRolePolicy", status=403, code="AccessDenied", message="no")
+    run = fleet.heal(trust_event())
+    assert run.exit_status == 2, run.output
+    [retry] = [one for found in run.named(FINISH) for one in found["retries"]]
+    assert "Not converged: speech. The next run of heal after 20" in run.output
+    state = fleet.folder / "ansible/anyscale_healing/healing.json"
+    content = json.loads(state.read_text())
+    content["clouds"]["speech"]["retry"]["at"] -= 300
+    state.write_text(json.dumps(content))
+    run = fleet.tick()
+    assert run.exit_status == 0, run.output
+    assert "Tried again, since a run failed: speech" in run.output
+    assert (retry["cloud"], run.counts["changed"]) == ("speech", 1)
+    assert "0 changes in the events" in run.output
+    assert "Left out" not in run.output
+    assert not fleet.tick().operations
+
+
 def test_a_preview_writes_nothing_and_notes_nothing(fleet: Fleet) -> None:
+    fleet.break_trust()
     state = fleet.folder / "ansible/anyscale_healing/healing.json"
     before = state.read_text()
     run = fleet.heal(trust_event(), fleet_mode="check")

@@ -23,6 +23,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import (
     healing_state,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import run_folder
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import NEEDS_TASKS
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
 
 Json = dict[str, t.Any]
 NAMES = ["speech", "vision", "lab"]
@@ -50,14 +53,28 @@ class Runs:
         return action.run_for(NAMES, None, arguments)
 
     def end(self, run: str, *changed: str) -> None:
-        """The end of a run."""
+        """The end of a run that failed for no cloud."""
+        in_sync = {name: {"state": "in_sync", "changed": False} for name in NAMES}
+        changes = {name: {"state": "changed", "changed": True} for name in changed}
+        self.finish(run, {**in_sync, **changes})
+
+    def finish(self, run: str, outcomes: dict[str, Json], **options: t.Any) -> Json:
+        """The last step of a run with these outcomes."""
+        if outcomes:
+            RunFolder(run).write_outcomes(outcomes)
+        return self.step(step="finish", run=run, **options)
+
+    def skip(self, seconds: float) -> None:
+        """Let time pass for the clouds that are tried again."""
         with healing_state(self.directory, QUICK) as healing:
-            healing.finish(run, changed, time.time())
+            for cloud in healing.state["clouds"].values():
+                cloud["retry"]["at"] -= seconds
 
 
 @pytest.fixture(name="runs")
 def _runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     monkeypatch.setattr(fleet_healing, "_POLL_SECONDS", 0.02)
+    monkeypatch.setattr(run_folder, "run_directory", lambda: str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     return Runs(tmp_path)
 
@@ -111,6 +128,48 @@ def test_another_document_of_such_a_cloud_is_put_back(runs: Runs) -> None:
     assert "lab: role lab was put back once" in found["warnings"][0]
     runs.end(found["run"], "lab")
     assert set(runs.step(clouds=both)["refused"]) == {"lab"}
+
+
+FAILED: Json = {"state": "failed", "changed": False, "msg": "It is throttled."}
+
+
+@pytest.mark.parametrize(
+    "outcomes",
+    [
+        pytest.param({"lab": FAILED}, id="it failed"),
+        pytest.param({"lab": {"state": "not_reached", "changed": False}}, id="it was not reached"),
+        pytest.param({}, id="the run ended before it had outcomes"),
+    ],
+)
+def test_a_later_run_takes_a_cloud_that_failed(runs: Runs, outcomes: dict[str, Json]) -> None:
+    found = runs.finish(runs.step("lab")["run"], outcomes)
+    [retry] = found["retries"]
+    assert retry["cloud"] == "lab"
+    assert "lab" in found["warnings"][0]
+    assert f"after {retry['at']}" in found["warnings"][0]
+    # Not at once, and no other run waits for it
+    started = time.monotonic()
+    assert runs.step()["hosts"] == []
+    assert time.monotonic() - started < 1
+    runs.skip(301)
+    later = runs.step("speech")
+    assert (later["hosts"], later["retried"]) == (["speech", "lab"], ["lab"])
+    runs.end(later["run"])
+    runs_left = runs.step()
+    assert (runs_left["hosts"], runs_left["retried"]) == ([], [])
+
+
+def test_a_cloud_that_no_run_of_it_can_converge_is_not_taken_again(runs: Runs) -> None:
+    """The message names the command that can."""
+    refused = {**FAILED, "error": {"reason": NEEDS_TASKS}}
+    found = runs.finish(runs.step("lab")["run"], {"lab": refused})
+    assert (found["retries"], found["warnings"]) == ([], [])
+
+
+def test_the_end_of_a_preview_notes_nothing(runs: Runs) -> None:
+    found = runs.finish(runs.step("lab", check=True)["run"], {"lab": FAILED}, mode="check")
+    assert found["retries"] == []
+    assert not Path(runs.directory).exists()
 
 
 def test_a_preview_takes_nothing(runs: Runs) -> None:

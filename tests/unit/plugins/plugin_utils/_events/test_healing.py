@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import collections
 import json
+import typing as t
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -20,7 +21,15 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing 
     Rules,
 )
 
-RULES = Rules(quiet=5, longest_wait=60, run_seconds=600, most_heals=3, window=3600)
+RULES = Rules(
+    quiet=5,
+    longest_wait=60,
+    run_seconds=600,
+    most_heals=3,
+    window=3600,
+    first_retry=300,
+    longest_retry=86400,
+)
 NOTHING = Claim({}, {}, None)
 
 
@@ -68,9 +77,9 @@ def test_an_event_while_a_run_is_on_waits_for_its_end() -> None:
     healing.note("a", "role ray", 20)
     claim = healing.claim("2", 30)
     assert (claim.clouds, claim.wait) == ({}, 580)
-    healing.finish("2", ["a"], 31)  # which has nothing in flight
+    healing.finish("2", ["a"], ["a"], 31)  # which has nothing in flight
     assert healing.claim("2", 32).clouds == {}
-    healing.finish("1", ["a"], 40)
+    healing.finish("1", ["a"], ["a", "b"], 40)
     assert healing.claim("2", 41).clouds == {"a": ["role ray"]}
 
 
@@ -91,7 +100,7 @@ def flap(healing: Healing, document: str, now: float) -> Claim:
     """A document changes, and a run puts it back."""
     healing.note("a", document, now)
     claim = healing.claim(f"run at {now}", now + 5)
-    healing.finish(f"run at {now}", claim.clouds, now + 6)
+    healing.finish(f"run at {now}", claim.clouds, claim.clouds, now + 6)
     return claim
 
 
@@ -112,18 +121,70 @@ def test_a_run_that_changes_nothing_uses_nothing_up() -> None:
     for now in range(0, 1000, 10):
         healing.note("a", "role ray", now)
         assert healing.claim(str(now), now + 5).clouds
-        healing.finish(str(now), [], now + 6)
+        healing.finish(str(now), [], ["a"], now + 6)
     assert healing.state["clouds"] == {}
+
+
+def fail(healing: Healing, now: float, *changed: str) -> dict[str, float]:
+    """A run takes the cloud, and fails for it. Returns when it is tried again."""
+    assert healing.claim(f"run at {now}", now).clouds, now
+    return healing.finish(f"run at {now}", changed, [], now)
+
+
+def test_a_cloud_that_failed_is_tried_again_ever_later_and_never_forgotten() -> None:
+    healing = noted(("a", "role ray", 0))
+    now, waits = 10.0, []
+    for _time in range(12):
+        at = fail(healing, now)["a"]
+        healing = stored(healing)
+        assert healing.claim("early", at - 1) == NOTHING  # and no run waits for it
+        waits.append(at - now)
+        now = at
+    assert waits == [300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 76800, *[86400] * 3]
+    assert healing.claim("last", now).clouds == {"a": ["role ray"]}
+    assert healing.finish("last", [], ["a"], now) == {}
+    assert healing.state["clouds"] == {}
+
+
+def test_a_new_event_is_tried_at_once() -> None:
+    """What was missing may be there now."""
+    healing = noted(("a", "role ray", 0))
+    fail(healing, 10)
+    healing.note("a", "role ray", 20)
+    assert healing.claim("2", 25).clouds == {"a": ["role ray"]}
+    healing.note("a", "bucket ray", 26)  # while the run is on
+    assert healing.finish("2", [], [], 40) == {"a": 40}
+    assert set(healing.claim("3", 41).clouds["a"]) == {"role ray", "bucket ray"}
+
+
+def test_a_cloud_that_failed_holds_no_other_up() -> None:
+    healing = noted(("a", "role ray", 0))
+    fail(healing, 10)
+    healing.note("b", "role b", 20)
+    assert healing.claim("2", 25) == Claim({"b": ["role b"]}, {}, None)
+    assert healing.claim("3", 310) == Claim({"a": ["role ray"]}, {}, None)
+
+
+def test_what_a_run_wrote_before_it_failed_counts_as_put_back() -> None:
+    """Otherwise a cloud of which a part fails would be written without end."""
+    healing, now = noted(("a", "role ray", 0)), 10.0
+    for _time in range(3):
+        now = fail(healing, now, "a")["a"]
+    assert healing.claim("4", now) == Claim({}, {"a": {"role ray": 3610}}, None)
+    assert healing.claim("5", 3611).clouds == {"a": ["role ray"]}
 
 
 def test_a_clock_that_was_set_back_stops_nothing() -> None:
     healing = noted(("a", "role ray", 1_000_000))
     assert healing.claim("1", 100).wait == 5
     assert healing.claim("1", 105).clouds == {"a": ["role ray"]}
-    healing.finish("1", ["a"], 1_000_000)
+    healing.finish("1", ["a"], ["a"], 1_000_000)
     assert healing.claim("2", 110) == NOTHING
     healing.note("a", "role ray", 110)
-    assert healing.claim("2", 115).clouds
+    assert fail(healing, 115) == {"a": 415}
+    healing.state["clouds"]["a"]["retry"]["at"] = 1_000_000
+    assert healing.claim("3", 120) == NOTHING
+    assert healing.claim("3", 86520).clouds
 
 
 def test_the_state_is_bounded() -> None:
@@ -141,6 +202,14 @@ STEPS = st.lists(
     ),
     max_size=60,
 )
+
+
+# The clouds of a run that it changed, and those that it is done with.
+CHANGED: list[t.Callable[[list[str]], tuple[list[str], list[str]]]] = [
+    lambda clouds: (clouds, clouds),
+    lambda clouds: ([], clouds[:1]),
+    lambda clouds: (clouds, []),
+]
 
 
 class Fleet:
@@ -165,14 +234,17 @@ class Fleet:
             self.flights[cloud] = (str(number), self.now + RULES.run_seconds, documents)
             self.open -= {(cloud, document) for document in documents}
 
-    def finish(self, cloud: str, _document: str, _number: int) -> None:
-        """The run of a cloud ends, and has changed all its clouds."""
+    def finish(self, cloud: str, _document: str, number: int) -> None:
+        """The run of a cloud ends: all its clouds changed, none, or some before they failed."""
         run, _until, _documents = self.flights.get(cloud, ("", 0, []))
         of_run = {name: flight for name, flight in self.flights.items() if flight[0] == run}
-        self.healing.finish(run, [*of_run], self.now)
+        changed, done = CHANGED[number % 3](sorted(of_run))
+        self.healing.finish(run, changed, done, self.now)
         for name, (_run, _until, documents) in of_run.items():
             del self.flights[name]
-            for document in documents:
+            if name not in done:
+                self.open |= {(name, document) for document in documents}
+            for document in documents if name in changed else ():
                 self.heals[name, document].append(self.now)
 
 

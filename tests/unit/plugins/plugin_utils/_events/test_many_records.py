@@ -123,7 +123,7 @@ class World:
         self.runs += 1
         claim = self.healing.claim(str(self.runs), self.now)
         changed = sorted(self.broken.intersection(claim.clouds))
-        self.healing.finish(str(self.runs), changed, self.now)
+        self.healing.finish(str(self.runs), changed, claim.clouds, self.now)
         self.broken -= set(changed)
         self.converged.update(changed)
         return [self._write(cloud) for cloud in changed]

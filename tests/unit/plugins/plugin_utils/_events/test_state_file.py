@@ -26,6 +26,7 @@ CLOUD = {
     "pending": {"role ray": NOTED},
     "in_flight": {"run": "1", "until": 9, "documents": {"role ray": NOTED}},
     "heals": {"role ray": [1, 2.5]},
+    "retry": {"failures": 1, "at": 9.5},
 }
 
 
@@ -70,7 +71,7 @@ def test_runs_write_one_after_the_other(directory: str) -> None:
 
 def test_every_part_of_a_state_is_read_again(directory: str) -> None:
     os.makedirs(directory, mode=0o700)
-    written = {"schema_version": 1, "clouds": {"a": CLOUD}}
+    written = {"schema_version": 2, "clouds": {"a": CLOUD}}
     state_of(directory).write_text(json.dumps(written))
     with healing_state(directory, RULES, keep=False) as healing:
         assert healing.state == written
@@ -78,7 +79,7 @@ def test_every_part_of_a_state_is_read_again(directory: str) -> None:
 
 def of_cloud(**parts: object) -> str:
     """A state with one cloud, a part of which is replaced."""
-    return json.dumps({"schema_version": 1, "clouds": {"a": {**CLOUD, **parts}}})
+    return json.dumps({"schema_version": 2, "clouds": {"a": {**CLOUD, **parts}}})
 
 
 @pytest.mark.parametrize(
@@ -88,9 +89,9 @@ def of_cloud(**parts: object) -> str:
         "[]",
         "{}",
         "[" * 100_000,
-        json.dumps({"schema_version": 2, "clouds": {}}),
-        json.dumps({"schema_version": 1, "clouds": []}),
-        json.dumps({"schema_version": 1, "clouds": {"a": {}}}),
+        json.dumps({"schema_version": 1, "clouds": {}}),
+        json.dumps({"schema_version": 2, "clouds": []}),
+        json.dumps({"schema_version": 2, "clouds": {"a": {}}}),
         of_cloud(pending=[]),
         of_cloud(pending={"role ray": {"first": 0}}),
         of_cloud(pending={"role ray": {"first": "0", "last": 1}}),
@@ -98,6 +99,10 @@ def of_cloud(**parts: object) -> str:
         of_cloud(in_flight={"run": "1", "until": True, "documents": {}}),
         of_cloud(heals={"role ray": 1}),
         of_cloud(heals={"role ray": [None]}),
+        of_cloud(retry={"failures": 1}),
+        of_cloud(retry={"failures": 1, "at": "9"}),
+        of_cloud(retry={"failures": -1, "at": 9}),
+        of_cloud(retry={"failures": 1.5, "at": 9}),
     ],
 )
 def test_another_file_is_refused_and_left_alone(directory: str, text: str) -> None:
