@@ -46,9 +46,15 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.dependen
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.own import is_own
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.summary import (
     lines_of,
+    too_large_warning,
     unmanaged_warning,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.touched import Watch
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.touches import (
+    Summary,
+    Touch,
+    by_target,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
@@ -56,7 +62,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import sum
 _VARIABLE = "ansible_eda"
 # Each is a call. A burst of more is of one writer, and the audit finds what it did.
 _MOST_POLICIES = 50
-_MOST_EXAMPLES = 10
 
 Json = dict[str, t.Any]
 display = Display()
@@ -95,18 +100,19 @@ class ActionModule(FleetAction):
         if arguments["look_up_policies"]:
             roles_with, unknown = self._roles_with(found.changes, watch, clouds.values())
             warnings += unknown
-        touched: dict[str, list[tuple[Change, str]]] = {}
+        touches: dict[str, Touch] = {}
         own, of_clouds = 0, 0
-        for change in dict.fromkeys(found.changes):
-            of_change = watch.documents_of(change, roles_with)
-            allowed = arguments["own_principals"] or _assumed(clouds[name] for name in of_change)
-            if is_own(change, recorded, allowed):
-                own += 1
-                continue
-            of_clouds += bool(of_change)
-            for name, document in of_change.items():
-                touched.setdefault(name, []).append((change, document))
-        told = [_told(name, touched[name]) for name in names if name in touched]
+        for changes in by_target(found.changes):
+            documents = watch.documents_of(changes[0], roles_with)
+            allowed = arguments["own_principals"] or _assumed(clouds[name] for name in documents)
+            foreign = [change for change in changes if not is_own(change, recorded, allowed)]
+            own += len(changes) - len(foreign)
+            if foreign and documents:
+                of_clouds += len(foreign)
+                summary = Summary.of(foreign)
+                for name, document in documents.items():
+                    touches.setdefault(name, Touch()).add(document, summary)
+        told = [{"name": name, **touches[name].result()} for name in names if name in touches]
         counts = {
             "changes": len(found.changes),
             "of_clouds": of_clouds,
@@ -115,7 +121,7 @@ class ActionModule(FleetAction):
         }
         dropped = dict(sorted(found.dropped.items()))
         display.display("\n".join(["", *lines_of(told, counts, dropped)]))
-        warnings += unmanaged_warning(told)
+        warnings += [*unmanaged_warning(told), *too_large_warning(dropped)]
         return {"clouds": told, "counts": counts, "dropped": dropped, "warnings": warnings}
 
     def _messages(self, arguments: Json) -> t.Any:
@@ -147,7 +153,7 @@ class ActionModule(FleetAction):
         wanted = {
             change.policy_arn: change.account_id
             for change in changes
-            if POLICY in change.targets
+            if change.targets.get(POLICY)
             and watch.has_account(change.account_id)
             and account_of(change.policy_arn) == change.account_id
         }
@@ -209,17 +215,4 @@ def _recorded(changes: t.Iterable[Change], clouds: t.Iterable[Cloud]) -> dict[st
 def _assumed(clouds: t.Iterable[Cloud]) -> list[str]:
     """The roles that runs assume for clouds."""
     found = (cloud.settings.connection.get("assume_role_arn") for cloud in clouds)
-    return [arn for arn in found if arn]
-
-
-def _told(name: str, touched: t.Sequence[tuple[Change, str]]) -> Json:
-    """What the result says of a cloud."""
-    changes = [change for change, _document in touched]
-    principals = dict.fromkeys(change.principal for change in changes if change.principal)
-    return {
-        "name": name,
-        "documents": list(dict.fromkeys(document for _change, document in touched)),
-        "calls": sorted({change.call for change in changes}),
-        "principals": list(principals)[:_MOST_EXAMPLES],
-        "managed": any(change.is_managed for change in changes),
-    }
+    return list(dict.fromkeys(arn for arn in found if arn))

@@ -107,7 +107,8 @@ _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")
 # A message of SQS has at most 1 MiB, a log file of CloudTrail some 50 MB before it is compressed.
 _MOST_CHARACTERS = 64 * 1024 * 1024
 _MOST_WRAPPERS = 16
-_MOST_VALUES = 100_000
+# A record in a list of events is four values.
+_MOST_VALUES = 1_000_000
 
 Json = dict[str, t.Any]
 
@@ -116,8 +117,9 @@ Json = dict[str, t.Any]
 class Change:
     """A call that took effect.
 
-    account_id: of what it changed. principal: the ARN of the caller, that of the role for a session;
-    empty if unknown, as the ID of the request and the time may be.
+    account_id: of what it changed, all of whose names are empty if CloudTrail left them out.
+    principal: the ARN of the caller, that of the role for a session; empty if unknown, as the ID of
+    the request and the time may be.
     """
 
     call: str
@@ -241,7 +243,9 @@ def _change(
 ) -> Change:
     """The change of a record. Raises InputError where it does not say what it changed."""
     parameters, caller = _mapping(record, "requestParameters"), _mapping(record, "userIdentity")
-    names = {kind: _PARSERS[kind](_text(parameters, _PARAMETERS[kind])) for kind in kinds}
+    left_out = _are_left_out(record.get("requestParameters"), kinds)
+    named = () if left_out else kinds
+    names = {kind: _PARSERS[kind](_text(parameters, _PARAMETERS[kind])) for kind in named}
     owner = _owner(record, names.get(BUCKET, ""))
     account_id = parse_account_id(owner or _text(record, "recipientAccountId") or account)
     request_id, time = _text(record, "requestID"), _text(record, "eventTime")
@@ -253,6 +257,18 @@ def _change(
         request_id=request_id if _REQUEST_ID.match(request_id) else "",
         time=time if _TIME.match(time) else "",
     )
+
+
+def _are_left_out(parameters: t.Any, kinds: t.Iterable[str]) -> bool:
+    """Whether CloudTrail left out the parameters, as it does above 100 KB. IAM takes policies that are
+    longer, of spaces: what changed then is unknown, and must not go unnoticed.
+
+    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAssumeRolePolicy.html
+    """
+    if not isinstance(parameters, t.Mapping):
+        return parameters is None
+    return not any(_PARAMETERS[kind] in parameters for kind in kinds)
 
 
 def _owner(record: t.Mapping[str, t.Any], bucket: str) -> str:

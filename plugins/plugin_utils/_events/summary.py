@@ -11,6 +11,10 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.cloudtrail import (
+    TOO_LARGE,
+)
+
 Json = t.Mapping[str, t.Any]
 
 _MOST_CLOUDS = 20
@@ -40,6 +44,16 @@ def unmanaged_warning(clouds: t.Sequence[Json]) -> list[str]:
     return [
         "A permissions boundary or the encryption of a bucket was changed, which no run puts back: "
         f"{shown}. Run the playbook audit for what that breaks."
+    ]
+
+
+def too_large_warning(dropped: Json) -> list[str]:
+    """What to do about events that were not read because there were too many."""
+    if not dropped.get(TOO_LARGE):
+        return []
+    return [
+        "There were too many events, or too large ones, and some were not read. Run the playbook "
+        "onboard, which needs no events. Look at who sends to the queue."
     ]
 
 

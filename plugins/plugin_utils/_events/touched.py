@@ -23,6 +23,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.cloudtra
 )
 
 Key = tuple[str, str, str]
+_UNNAMED = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,14 +52,17 @@ class Watch:
                 (BUCKET, one.buckets),
                 (POLICY, one.policies),
             ):
-                for name in names:
-                    self._clouds[_key(kind, one.account_id, name)].append(one.cloud)
+                # Which policies the roles of a cloud have is not known.
+                unnamed = {_UNNAMED} if names or kind == POLICY else set()
+                for key in {_key(kind, one.account_id, name) for name in names | unnamed}:
+                    self._clouds[key].append(one.cloud)
 
     def documents_of(
         self, change: Change, roles_with: t.Mapping[str, t.Collection[str]] | None = None
     ) -> dict[str, str]:
         """The clouds that a change touches, each with the document of its own that has changed: what
-        else the change names may be made up, each time anew.
+        else the change names may be made up, each time anew. One that CloudTrail does not name may be
+        any of its account.
 
         roles_with: by the ARN of a managed policy, the names of the roles of the change's account
         that have it.
@@ -79,6 +83,8 @@ class Watch:
 def _document(kind: str, account_id: str, name: str) -> str:
     """As text that no other document has, however a caller spells the name."""
     what = kind.removesuffix("_arn").replace("_", " ")
+    if name == _UNNAMED:
+        return f"unnamed {what} in {account_id}"
     return f"{what} {_key(kind, account_id, name)[2]} in {account_id}"
 
 

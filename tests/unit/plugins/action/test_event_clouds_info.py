@@ -22,6 +22,8 @@ from ansible_collections.rayfleet.anyscale.plugins.action.event_clouds_info impo
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.write_record import (
     record_own_writes,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.cloudtrail import Change
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.touched import Watch
 from ansible_collections.rayfleet.anyscale.tests.support.cloudtrail_records import (
     ACCOUNT,
     CALLS,
@@ -100,12 +102,41 @@ def of_role(name: str, account: str = ACCOUNT) -> Json:
         pytest.param(of_role("lab-ray"), ["lab"], id="with tasks of its own"),
         pytest.param(of_role("ray", "999999999999"), [], id="nobody's account"),
         pytest.param(record("PutBucketPolicy"), ["speech"], id="a bucket of both"),
+        pytest.param(
+            record("PutRolePolicy", requestParameters={"omitted": True}),
+            ["speech", "covered", "lab"],
+            id="a role that CloudTrail does not name",
+        ),
     ],
 )
 def test_which_clouds_are_found(event: Json, clouds: list[str]) -> None:
     found = find([queued(notified(bridged(event)))])
     assert names_in(found) == clouds
     assert found["counts"]["clouds_not_watched"] == 2
+
+
+def test_many_changes_of_what_many_clouds_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are told of its clouds once. One by one, 10,000 for 5,000 clouds took the memory of a
+    machine.
+    """
+    asked: list[Change] = []
+    documents_of = Watch.documents_of
+    monkeypatch.setattr(
+        Watch,
+        "documents_of",
+        lambda watch, change, found: asked.append(change) or documents_of(watch, change, found),
+    )
+    hosts = {f"cloud-{n}": cloud(ACCOUNT, f"r{n}", cloud_iam_bucket="ray-bucket") for n in range(9)}
+    found = find([record("PutBucketPolicy") for _number in range(200)], hosts)
+    assert names_in(found) == [*hosts]
+    assert found["counts"]["of_clouds"] == 200
+    assert len(asked) == 1
+
+
+def test_a_policy_that_is_not_named_is_not_looked_up() -> None:
+    event = record("CreatePolicyVersion", requestParameters={"omitted": True})
+    found = find([event], look_up_policies=True)
+    assert (names_in(found), found["warnings"]) == (["speech", "covered", "lab"], [])
 
 
 HOSTILE = ["{{x}}", "{%x%}", "{{ lookup('pipe', 'id') }}", "\x1b[2J", "a\nb", "$(id)", "\ud800"]

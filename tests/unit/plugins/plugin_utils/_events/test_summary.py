@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.summary import (
     lines_of,
+    too_large_warning,
     unmanaged_warning,
 )
 
@@ -52,3 +53,10 @@ def test_what_a_run_puts_back_is_no_warning() -> None:
     assert unmanaged_warning([touched("speech")]) == []
     [warning] = unmanaged_warning([touched("speech"), touched("lab", managed=False)])
     assert "no run puts back: lab. Run the playbook audit" in warning
+
+
+def test_events_that_were_not_read_are_a_warning() -> None:
+    """Among them may be those of a drift."""
+    assert too_large_warning({"not_json": 1}) == []
+    [warning] = too_large_warning({"too_large": 1})
+    assert "Run the playbook onboard" in warning

@@ -35,15 +35,12 @@ def watched(cloud: str, account: str = ACCOUNT, **names: str) -> Watched:
     )
 
 
-FLEET = Watch(
-    [
-        watched(
-            "speech", roles="Ray", instance_profiles="Ray", buckets="shared", policies=POLICY_ARN
-        ),
-        watched("vision", roles="vision vision-jobs", instance_profiles="vision", buckets="shared"),
-        watched("elsewhere", OTHER_ACCOUNT, roles="Ray", instance_profiles="Ray", buckets="theirs"),
-    ]
-)
+WATCHED = [
+    watched("speech", roles="Ray", instance_profiles="Ray", buckets="shared", policies=POLICY_ARN),
+    watched("vision", roles="vision vision-jobs", instance_profiles="vision", buckets="shared"),
+    watched("elsewhere", OTHER_ACCOUNT, roles="Ray", instance_profiles="Ray", buckets="theirs"),
+]
+FLEET = Watch(WATCHED)
 
 
 def named(call: str, account: str = ACCOUNT, **parameters: str) -> Change:
@@ -116,6 +113,25 @@ def test_a_policy_touches_the_clouds_of_the_roles_that_have_it() -> None:
     }
     attached = named("AttachRolePolicy", policyArn=arn, roleName="Ray")
     assert list(FLEET.documents_of(attached, {arn: ["VISION"]})) == ["speech"]
+
+
+@pytest.mark.parametrize(
+    ("call", "clouds", "document"),
+    [
+        ("UpdateAssumeRolePolicy", ["speech", "vision"], "unnamed role"),
+        ("DeleteInstanceProfile", ["speech", "vision"], "unnamed instance profile"),
+        ("RemoveRoleFromInstanceProfile", ["speech", "vision"], "unnamed instance profile"),
+        ("PutBucketPolicy", ["speech", "vision"], "unnamed bucket"),
+        ("CreatePolicyVersion", ["speech", "vision", "without"], "unnamed policy"),
+    ],
+)
+def test_what_is_not_named_touches_all_of_its_account(
+    call: str, clouds: list[str], document: str
+) -> None:
+    """The managed policies of a role are in no variable."""
+    [change] = changes_in({**record(call), "requestParameters": {"omitted": True}}).changes
+    found = Watch([*WATCHED, Watched("without", ACCOUNT)]).documents_of(change)
+    assert found == dict.fromkeys(clouds, f"{document} in {ACCOUNT}")
 
 
 @pytest.mark.parametrize(
