@@ -36,7 +36,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.cloudtrail_records impo
 )
 
 Json = dict[str, t.Any]
-RECORDS, CLOUDS, ACCOUNTS = 10_000, 1_000, 50
+RECORDS, CLOUDS, ACCOUNTS = 10_000, 5_000, 50
 SECONDS = 60
 WRITER = "arn:aws:sts::{account}:assumed-role/anyscale-onboarding/rayfleet-anyscale"
 ROLES = [name for name, (_service, names) in CALLS.items() if set(names) >= {"roleName"}]
