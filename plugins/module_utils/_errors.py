@@ -199,6 +199,11 @@ def naming_variables() -> t.Iterator[None]:
         _reader.sets_variables = before
 
 
+def sets_variables() -> bool:
+    """Whether the reader of messages sets variables of a playbook, and not options of a module."""
+    return bool(_reader.sets_variables)
+
+
 def for_reader(text: str) -> str:
     """A message with what its reader sets: options and variables, or variables alone."""
-    return _OPTION.sub(r"\1", text) if _reader.sets_variables else text
+    return _OPTION.sub(r"\1", text) if sets_variables() else text

@@ -103,6 +103,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     ROLE_POLICY,
     TRUST_POLICY,
     Backup,
+    StoredBackup,
+    others_since,
     read,
     unsigned,
 )
@@ -130,29 +132,37 @@ _EMPTY = parse_policy(None, "")
 
 @dataclasses.dataclass(frozen=True)
 class _Restore:
-    """What is wanted: the document as it was before the first of its backups.
+    """What is wanted: the document as it was before the first of its backups, oldest first.
 
-    clouds: those to restore it for, if not all that it was written for. needed_by: the hosts that
-    need the current document. unsigned: the files that the operator's key did not sign.
+    params: the options of the module, which say what the document is restored in spite of.
     """
 
-    backups: t.Sequence[Backup]
-    force: bool
-    clouds: t.Collection[str] | None
-    needed_by: t.Sequence[str]
-    unsigned: t.Sequence[str]
+    stored: t.Sequence[StoredBackup]
+    params: t.Mapping[str, t.Any]
+
+    @property
+    def backups(self) -> list[Backup]:
+        """What the backups contain."""
+        return [one.backup for one in self.stored]
 
     @property
     def first(self) -> Backup:
         """The first backup, whose earlier document is wanted."""
-        return self.backups[0]
+        return self.stored[0].backup
 
     def verdict(self, live: t.Any, equality: Equality, regained: t.Sequence[str] = ()) -> Verdict:
         """Whether the live document is to be restored. Raises if that is refused. ``regained``: the
         principals that would be allowed something again.
         """
-        obstacles = Obstacles(self.clouds, self.needed_by, self.unsigned, regained)
-        return decide(self.backups, live, equality, self.force, obstacles)
+        obstacles = Obstacles(
+            clouds=self.params.get("clouds"),
+            needed_by=self.params.get("needed_by") or (),
+            unsigned=unsigned(self.stored, self.params),
+            regained=regained,
+            runs=[one.origin.run_id for one in reversed(self.stored)],
+            read_others=lambda: others_since(self.stored, self.params),
+        )
+        return decide(self.backups, live, equality, self.params["force"], obstacles)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -402,8 +412,7 @@ class RestoreModule(ConvergingModule):
         if not all(str(name or "").strip() for name in params.get("needed_by") or ()):
             raise InputError("needed_by contains an empty name.", "Remove it.")
         stored = [read(path) for path in sorted(params["files"], key=_time_of)]
-        backups = [one.backup for one in stored]
-        first = single_resource(backups)
+        first = single_resource([one.backup for one in stored])
         if first.kind == INSTANCE_PROFILE:
             raise InputError(
                 f"files are records of the {first.resource}, which is kept: instances may be using it.",
@@ -418,13 +427,7 @@ class RestoreModule(ConvergingModule):
                 f"Use credentials for that account, and set {option('account_id')} to it, or leave it "
                 "out.",
             )
-        self._wanted = _Restore(
-            backups,
-            params["force"],
-            params.get("clouds"),
-            params.get("needed_by") or (),
-            unsigned(stored, params),
-        )
+        self._wanted = _Restore(stored, params)
         is_of_anyscale = first.kind in (COMPUTE_CONFIG, IAM_MAPPING)
         self._anyscale = anyscale_client(params) if is_of_anyscale else None
 

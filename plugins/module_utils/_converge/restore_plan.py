@@ -12,6 +12,7 @@ from the result of an earlier one.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import typing as t
 
@@ -19,6 +20,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     RefusedError,
     option,
+    sets_variables,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     BUCKET_POLICY,
@@ -26,6 +28,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     ROLE_POLICY,
     TRUST_POLICY,
     Backup,
+    Origin,
+    StoredBackup,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     Document,
@@ -64,13 +68,17 @@ class Obstacles:
 
     clouds: those to restore the document for, if not all that it was written for. needed_by: the
     hosts that need the current document. unsigned: the files that the operator's key did not sign.
-    regained: the principals that would be allowed something again.
+    regained: the principals that would be allowed something again. runs: the IDs of the runs that are
+    rolled back, newest first. read_others: reads the backups of the document by other runs since,
+    oldest first; asked only where the document differs from what the runs left.
     """
 
     clouds: t.Collection[str] | None = None
     needed_by: t.Sequence[str] = ()
     unsigned: t.Sequence[str] = ()
     regained: t.Sequence[str] = ()
+    runs: t.Sequence[str] = ()
+    read_others: t.Callable[[], t.Sequence[StoredBackup]] = tuple
 
 
 class Verdict(t.NamedTuple):
@@ -165,9 +173,10 @@ def decide(
     reason = REMOVED if live is None else ADDED if wanted is None else CHANGED
     clouds = obstacles.clouds
     unknown = () if clouds is None or all(backup.clouds for backup in backups) else (_UNKNOWN,)
+    change = _change_since(backups, live, same, obstacles.read_others)
     found = [
         _unsigned(obstacles.unsigned),
-        _foreign_change(backups, live, same),
+        change.text,
         _other_clouds(backups, clouds),
         _other_hosts(obstacles.needed_by),
         _regained(obstacles.regained),
@@ -177,15 +186,20 @@ def decide(
         return Verdict(reason, unknown)
     if not force:
         is_unknown = bool(obstacles.needed_by) and not all(backup.clouds for backup in backups)
-        raise _needs_force(backups[0].resource, obstacle, _MAYBE_ITS_OWN if is_unknown else "")
+        raise _needs_force(
+            f"The {backups[0].resource} {obstacle}.",
+            _together(change.by, obstacles.runs) if change.by else "",
+            _MAYBE_ITS_OWN if is_unknown else "",
+        )
     return Verdict(reason, (f"It {obstacle}: force restores it all the same.", *unknown))
 
 
-def _needs_force(resource: str, obstacle: str, hint: str) -> RefusedError:
+def _needs_force(message: str, other_way: str, hint: str) -> RefusedError:
     return RefusedError(
-        f"The {resource} {obstacle}.",
-        f"To see the difference, run in check mode with {option('force', 'rollback_force')}, which "
-        "restores the backup and discards what other writers changed or other clouds need." + hint,
+        message,
+        f"{other_way}To see the difference, run in check mode with {option('force', 'rollback_force')}, "
+        "which restores the backup and discards what other writers changed or other clouds need."
+        + hint,
     )
 
 
@@ -227,14 +241,81 @@ def _other_hosts(hosts: t.Sequence[str]) -> str | None:
     )
 
 
-def _foreign_change(backups: t.Sequence[Backup], live: t.Any, same: Same) -> str | None:
-    """Why restoring the first backup would revert more than the run wrote."""
+class _Change(t.NamedTuple):
+    """Why restoring the first backup would revert more than the runs wrote, if it would, and the
+    backups of the other runs that changed the document, if it was them alone.
+    """
+
+    text: str | None
+    by: tuple[StoredBackup, ...] = ()
+
+
+def _change_since(
+    backups: t.Sequence[Backup],
+    live: t.Any,
+    same: Same,
+    read_others: t.Callable[[], t.Sequence[StoredBackup]],
+) -> _Change:
+    """What else changed the document, between its backups or after them."""
     known: list[t.Any] = []
-    for backup in backups:
-        if known and not _is_one_of(backup.before, known, same):
-            return "was changed by another writer while the run wrote to it"
-        known += [backup.before, backup.after]
-    return None if _is_one_of(live, known, same) else "was changed by another writer after the run"
+    by: list[StoredBackup] = []
+    found = [(one.before, one.after, "while the run wrote to it") for one in backups]
+    for state, left, when in [*found, (live, live, "after the run")]:
+        if known and not _is_one_of(state, known, same):
+            between = _between(known, state, read_others(), same)
+            if not between:
+                return _Change(f"was changed by another writer {when}")
+            by += between
+        known += [state, left]
+    return _Change(_by_other_runs(by), tuple(by)) if by else _Change(None)
+
+
+def _between(
+    known: t.Sequence[t.Any], state: t.Any, others: t.Sequence[StoredBackup], same: Same
+) -> tuple[StoredBackup, ...]:
+    """The fewest backups of other runs, newest first, that lead from a known state of a document to
+    another one; none if they do not.
+    """
+    left = list(reversed(others))
+    paths: collections.deque[tuple[t.Any, tuple[StoredBackup, ...]]] = collections.deque(
+        [(state, ())]
+    )
+    while paths:
+        found, path = paths.popleft()
+        for other in [one for one in left if _is_same(one.backup.after, found, same)]:
+            left.remove(other)
+            if _is_one_of(other.backup.before, known, same):
+                return *path, other
+            paths.append((other.backup.before, (*path, other)))
+    return ()
+
+
+def _by_other_runs(by: t.Iterable[StoredBackup]) -> str:
+    told = {
+        one.origin.run_id: f"{one.origin.run_id} ({_described(one.origin)})"
+        for one in _newest_first(by)
+    }
+    noun, verb = ("run", "is") if len(told) == 1 else ("runs", "are")
+    return f"was also changed by {noun} {' and '.join(told.values())}, which {verb} not rolled back"
+
+
+def _together(by: t.Sequence[StoredBackup], runs: t.Sequence[str]) -> str:
+    """How all runs are rolled back, by what the reader of the message sets."""
+    newest = _newest_first(by)
+    if sets_variables():
+        ids = dict.fromkeys([*(one.origin.run_id for one in newest), *runs])
+        return f"Roll them back together, in one call: rollback_run={','.join(ids)}. "
+    paths = " and ".join(one.path for one in newest)
+    return f"Roll them back together, in one task: add {paths} to files. "
+
+
+def _newest_first(stored: t.Iterable[StoredBackup]) -> list[StoredBackup]:
+    return sorted(stored, key=lambda one: (one.origin.written_at, one.path), reverse=True)
+
+
+def _described(origin: Origin) -> str:
+    minute = f"{origin.written_at[:16].replace('T', ' ')} UTC"
+    return f"{origin.run_name}, {minute}" if origin.run_name else minute
 
 
 def _is_one_of(document: t.Any, known: t.Iterable[t.Any], same: Same) -> bool:

@@ -324,6 +324,31 @@ def unsigned(stored: t.Iterable[StoredBackup], params: t.Mapping[str, t.Any]) ->
     return tuple(one.path for one in stored if not one.is_signed_with(key))
 
 
+def others_since(
+    stored: t.Sequence[StoredBackup], params: t.Mapping[str, t.Any]
+) -> list[StoredBackup]:
+    """The other backups of a document since the first of some of it, in the directories of these,
+    oldest first.
+
+    A file that cannot be read, or that the operator's key did not sign, is left out: it tells nothing.
+    """
+    given = {os.path.abspath(one.path) for one in stored}
+    first, backup = min(map(os.path.basename, given)), stored[0].backup
+    found: list[StoredBackup] = []
+    for directory in {os.path.dirname(path) for path in given}:
+        with contextlib.suppress(InputError):
+            for path in files_in(directory):
+                name = os.path.basename(path)
+                if name > first and name.endswith(_name_of_document(backup)) and path not in given:
+                    with contextlib.suppress(InputError):
+                        found.append(read(path))
+    foreign = unsigned(found, params)
+    return sorted(
+        (one for one in found if one.path not in foreign),
+        key=lambda one: os.path.basename(one.path),
+    )
+
+
 def run_of(path: str) -> str:
     """The id of the run that wrote a backup, from the file name; empty if that is not a backup's
     name.
@@ -347,7 +372,12 @@ def files_in(directory: str, run_id: str | None = None) -> list[str]:
 
 
 def _file_name(written_at: datetime.datetime, run_id: str, backup: Backup) -> str:
-    return f"{_stamp(written_at)}.{run_id}.{backup.kind}.{_file_label(backup)}.json"
+    return f"{_stamp(written_at)}.{run_id}{_name_of_document(backup)}"
+
+
+def _name_of_document(backup: Backup) -> str:
+    """The end of the name of each file that is of the same document."""
+    return f".{backup.kind}.{_file_label(backup)}.json"
 
 
 def _stamp(time: datetime.datetime) -> str:

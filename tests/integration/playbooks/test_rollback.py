@@ -306,6 +306,25 @@ def test_what_another_writer_changed_since_is_refused_unless_forced(
     assert kind.same(read(forced["backup_file"]).backup.before, theirs)
 
 
+def test_a_later_run_of_ours_is_named_and_rolled_back_with_the_earlier_one(
+    seeded: Sandbox, run_module: Run
+) -> None:
+    kind = KINDS["bucket policy"]
+    wanted = kind.live(seeded, CLOUD)
+    first = change(run_module, kind, run_id="4711")
+    later = change(run_module, kind, run_id="4712", actions=["s3:GetObjectTagging"])
+    refused(
+        seeded,
+        run_module,
+        MODULE,
+        "was also changed by run 4712",
+        f"add {later} to files",
+        files=[first],
+    )
+    assert run_module(MODULE, files=[first, later])["changed"]
+    assert kind.same(kind.live(seeded, CLOUD), wanted)
+
+
 def test_a_later_run_has_to_be_rolled_back_first(seeded: Sandbox, run_module: Run) -> None:
     kind = KINDS["trust policy"]
     first, second = change(run_module, kind), change(run_module, kind, state="absent")

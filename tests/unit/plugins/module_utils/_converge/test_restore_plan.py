@@ -26,8 +26,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restor
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     RefusedError,
+    naming_variables,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
+    Backup,
+    StoredBackup,
+)
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
     EC2,
     LAMBDA,
@@ -203,6 +207,119 @@ def test_force_puts_it_back_with_a_warning(case: str) -> None:
     verdict = decide(chain(*documents), live, same, force=True)
     assert verdict.reason
     assert words in verdict.warnings[0]
+
+
+def of_runs(**documents: tuple[str | None, str | None]) -> list[StoredBackup]:
+    """Backups of one document by other runs, oldest first."""
+    return [
+        StoredBackup(
+            f"/b/{run}.json",
+            backup,
+            {"run_id": run, "run_name": "onboard", "written_at": "2027-01-05T09:30:00+00:00"},
+        )
+        for run, backup in zip(documents, chain(*documents.values()), strict=True)
+    ]
+
+
+ONBOARD = r"\(onboard, 2027-01-05 09:30 UTC\)"
+# The documents of the runs that are rolled back, those of other runs, the live one, and what is said.
+OTHER_RUNS: dict[
+    str,
+    tuple[
+        list[tuple[str | None, str | None]],
+        dict[str, tuple[str | None, str | None]],
+        str | None,
+        str,
+    ],
+] = {
+    "a later run": (
+        [("a", "b")],
+        {"4712": ("b", "c")},
+        "c",
+        f"was also changed by run 4712 {ONBOARD}, which is not rolled back",
+    ),
+    "two later runs": (
+        [("a", "b")],
+        {"4712": ("b", "c"), "4713": ("c", "d")},
+        "d",
+        f"by runs 4713 {ONBOARD} and 4712 {ONBOARD}, which are not",
+    ),
+    "a later run that deleted it": ([("a", "b")], {"4712": ("b", None)}, None, "by run 4712"),
+    "one that was rolled back, and one more": (
+        [("a", "b")],
+        {"4712": ("b", "c"), "back": ("c", "b"), "4713": ("b", "d")},
+        "d",
+        "by run 4713 [^ ]*onboard, [^,]*, which is not",
+    ),
+    "one between two that are rolled back": (
+        [("a", "b"), ("c", "d")],
+        {"4712": ("b", "c")},
+        "d",
+        "by run 4712",
+    ),
+    "one between, and one after": (
+        [("a", "b"), ("c", "d")],
+        {"4712": ("b", "c"), "4713": ("d", "e")},
+        "e",
+        "by runs 4713 .* and 4712",
+    ),
+    "one between, of which the later one was undone": (
+        [("a", "b"), ("c", "d")],
+        {"4712": ("b", "c"), "back": ("d", "c")},
+        "c",
+        "by run 4712 [^ ]*onboard, [^,]*, which is not",
+    ),
+    "another writer, and a later run": (
+        [("a", "b")],
+        {"4712": ("x", "c")},
+        "c",
+        "by another writer after the run",
+    ),
+    "a later run, and another writer": (
+        [("a", "b")],
+        {"4712": ("b", "c")},
+        "x",
+        "by another writer after the run",
+    ),
+    "one between, and another writer after": (
+        [("a", "b"), ("c", "d")],
+        {"4712": ("b", "c")},
+        "x",
+        "by another writer after the run",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OTHER_RUNS)
+def test_another_run_of_ours_is_no_other_writer(case: str) -> None:
+    documents, others, live, words = OTHER_RUNS[case]
+    obstacles = Obstacles(runs=("4711",), read_others=lambda: of_runs(**others))
+    with pytest.raises(RefusedError) as caught:
+        decide(chain(*documents), live, same, False, obstacles)
+    assert re.search(words, caught.value.message)
+    assert ("Roll them back together" in caught.value.remedy) is ("another writer" not in words)
+    assert re.search(words, decide(chain(*documents), live, same, True, obstacles).warnings[0])
+
+
+def test_the_error_says_how_both_are_rolled_back() -> None:
+    """By what its reader sets. So it is done."""
+    later = of_runs(**{"4712": ("b", "c"), "4713": ("c", "d")})
+    obstacles = Obstacles(runs=("4711", "4710"), read_others=lambda: later)
+    with pytest.raises(RefusedError) as in_a_task:
+        decide(chain(("a", "b")), "d", same, False, obstacles)
+    assert "add /b/4713.json and /b/4712.json to files" in in_a_task.value.remedy
+    with naming_variables(), pytest.raises(RefusedError) as in_a_playbook:
+        decide(chain(("a", "b")), "d", same, False, obstacles)
+    assert "rollback_run=4713,4712,4711,4710" in in_a_playbook.value.remedy
+    together = chain(("a", "b"), ("b", "c"), ("c", "d"))
+    assert decide(together, "d", same, False).reason == "changed_since_backup"
+
+
+def test_other_runs_are_looked_for_only_where_something_differs() -> None:
+    def read_others() -> list[StoredBackup]:
+        raise AssertionError("the directory was read")
+
+    decide(chain(("a", "b")), "b", same, False, Obstacles(read_others=read_others))
 
 
 def shared(*clouds: tuple[str, ...]) -> list[Backup]:

@@ -29,6 +29,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     check_run_id,
     delete_backup,
     files_in,
+    others_since,
     read,
     unsigned,
     write_backup,
@@ -591,3 +592,24 @@ def test_the_default_folder_is_in_ansibles_home(
     monkeypatch.delenv("ANSIBLE_HOME")
     monkeypatch.setenv("HOME", "/home/jo")
     assert files_backup.backup_directory(None) == "/home/jo/.ansible/anyscale_backups"
+
+
+def test_the_other_backups_of_a_document_since_the_first_one(tmp_path: pathlib.Path) -> None:
+    """Of whichever run, in the order of time. What cannot be read, or another key signed, tells
+    nothing.
+    """
+    trust, bucket = KINDS["a trust policy"], KINDS["a bucket policy that goes"]
+    params = {"backup": True, "backup_dir": str(tmp_path), "backup_key": "k" * 32}
+
+    def written(run_id: str, backup: Backup = trust, **changed: str) -> str:
+        return write_backup(backup, {**params, "run_id": run_id, **changed})["backup_file"]
+
+    written("earlier")
+    first = written("4711")
+    later, last = written("4712"), written("4713")
+    written("4712", bucket)
+    written("4714", backup_key="o" * 32)
+    pathlib.Path(written("4715")).write_text("{")
+    found = others_since([read(first)], params)
+    assert [one.path for one in found] == [later, last]
+    assert others_since([read(first), read(last), read(later)], params) == []
