@@ -154,8 +154,9 @@ runs:
       O(paths) is set.
     - C(time) is that of the first backup, in UTC. C(name) is what the run did, and empty if that is not
       recorded, as in backups of releases before 1.0.0. C(documents) are the numbers of documents by
-      their kinds. C(rolled_back_by) are the runs that restored documents of it, C(restored) is how many
-      these restored, and C(unreadable) the number of files that cannot be read.
+      their kinds. C(rolled_back_by) are the runs that restored documents of it, and whose restorations
+      were not rolled back themselves, newest first. C(restored) is how many these restored, and
+      C(unreadable) the number of files that cannot be read.
   returned: success
   type: list
   elements: dict

@@ -50,8 +50,8 @@ class PastRun:
 
     time: of its first backup, in UTC. clouds: the names in the inventory, or the IDs where no name is
     known. documents: how many of each kind. resources: what they are, with their accounts.
-    rolled_back_by: the runs that restored documents of it, with how many of them all restored;
-    unreadable: how many files cannot be read.
+    rolled_back_by: the runs that restored documents of it and were not rolled back themselves, with
+    how many of them all restored; unreadable: how many files cannot be read.
     """
 
     run_id: str
@@ -91,17 +91,36 @@ def past_runs(
     """The runs, newest first. backups: of each run, oldest first. names: those of clouds in the
     inventory, by their IDs.
     """
-    restored: dict[str, dict[str, set[str]]] = {}
-    for run_id, found in backups.items():
-        for one in found:
-            for rolled_back in filter(None, one.origin.rolls_back.split(",")):
-                by_run = restored.setdefault(rolled_back, {})
-                by_run.setdefault(run_id, set()).add(one.backup.resource)
+    restored = _restored(backups)
     runs = [
         _run_of(run_id, found, unreadable.get(run_id, 0), names, restored.get(run_id, {}))
         for run_id, found in backups.items()
     ]
     return sorted(runs, key=lambda run: run.time, reverse=True)
+
+
+def _restored(
+    backups: t.Mapping[str, t.Sequence[StoredBackup]],
+) -> dict[str, dict[str, set[str]]]:
+    """The documents of each run that were restored, by the runs that did so, without those of which
+    the restoration was rolled back itself.
+    """
+    restored: dict[str, dict[str, set[str]]] = {}
+    seen = set[str]()
+    for run_id in sorted(backups, key=lambda run_id: _begin(backups[run_id]), reverse=True):
+        seen.add(run_id)
+        undone = set[str]().union(*restored.get(run_id, {}).values())
+        for one in backups[run_id]:
+            if one.backup.resource not in undone:
+                # No run rolls back a later one, or itself
+                for earlier in {*filter(None, one.origin.rolls_back.split(","))} - seen:
+                    by_run = restored.setdefault(earlier, {})
+                    by_run.setdefault(run_id, set()).add(one.backup.resource)
+    return restored
+
+
+def _begin(backups: t.Sequence[StoredBackup]) -> str:
+    return backups[0].origin.written_at if backups else ""
 
 
 def _run_of(
@@ -115,7 +134,7 @@ def _run_of(
     clouds = dict.fromkeys(name for one in backups for name in _clouds_of(one, names))
     return PastRun(
         run_id,
-        _minute(backups[0].origin.written_at) if backups else "",
+        _minute(_begin(backups)),
         next((one.origin.run_name for one in backups if one.origin.run_name), ""),
         tuple(sorted(clouds)),
         collections.Counter(kinds.values()),

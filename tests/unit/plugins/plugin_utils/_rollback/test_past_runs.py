@@ -107,6 +107,59 @@ CASES: dict[str, tuple[dict[str, list[StoredBackup]], dict[str, int], list[str]]
             ),
         ],
     ),
+    "one whose rollback was rolled back": (
+        {
+            "up": UP,
+            "back": BACK,
+            "again": [stored("again", one.backup, 11, rolls_back="back") for one in BACK],
+        },
+        {},
+        [
+            "2027-01-05 11:00 UTC  again; what it did is not recorded; 2 clouds: alpha, beta; "
+            "2 trust policies, 1 bucket policy",
+            "2027-01-05 10:00 UTC  back; rollback; 1 cloud: alpha; 2 trust policies, "
+            "1 bucket policy; rolled back by again",
+            "2027-01-05 09:00 UTC  up; onboard; 2 clouds: alpha, beta; 2 trust policies, "
+            "1 bucket policy",
+        ],
+    ),
+    "one whose rollback was rolled back in part": (
+        {
+            "up": UP,
+            "back": BACK,
+            "again": [stored("again", BACK[0].backup, 11, rolls_back="back")],
+        },
+        {},
+        [
+            "2027-01-05 11:00 UTC  again; what it did is not recorded; 1 cloud: alpha; 1 trust policy",
+            "2027-01-05 10:00 UTC  back; rollback; 1 cloud: alpha; 2 trust policies, "
+            "1 bucket policy; 1 of 3 documents restored by again",
+            "2027-01-05 09:00 UTC  up; onboard; 2 clouds: alpha, beta; 2 trust policies, "
+            "1 bucket policy; 2 of 3 documents restored by back",
+        ],
+    ),
+    "one that was rolled back once more": (
+        {
+            "up": UP[:1],
+            "back": BACK[:1],
+            "again": [stored("again", BACK[0].backup, 11, rolls_back="back")],
+            "last": [stored("last", BACK[0].backup, 12, rolls_back="up,again")],
+        },
+        {},
+        [
+            "2027-01-05 12:00 UTC  last; what it did is not recorded; 1 cloud: alpha; 1 trust policy",
+            "2027-01-05 11:00 UTC  again; what it did is not recorded; 1 cloud: alpha; "
+            "1 trust policy; rolled back by last",
+            "2027-01-05 10:00 UTC  back; rollback; 1 cloud: alpha; 1 trust policy",
+            "2027-01-05 09:00 UTC  up; onboard; 1 cloud: alpha; 1 trust policy; "
+            "rolled back by last, back",
+        ],
+    ),
+    "one that says it rolls itself back": (
+        {"up": [stored("up", trust("a", "cld_1"), rolls_back="up", cloud_names=["alpha"])]},
+        {},
+        ["2027-01-05 09:00 UTC  up; what it did is not recorded; 1 cloud: alpha; 1 trust policy"],
+    ),
     "one of which a part was": (
         {"up": UP[:2], "back": BACK[:1]},
         {},
