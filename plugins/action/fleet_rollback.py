@@ -39,6 +39,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.engine
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.kept_profiles import (
     kept_line,
+    kept_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.signals import (
@@ -99,7 +100,7 @@ class ActionModule(FleetAction):
                 rollback.run(names, feed, arguments["max_fail_percentage"])
         outcomes = rollback.outcomes(names)
         folder.write_outcomes(outcomes)
-        kept = kept_line(plan["kept"])
+        kept = kept_line(rollback.kept(plan["kept"]))
         run = {"step": _NAME, "left_to_tasks": [], "lines": plan["lines"], "kept": kept}
         folder.write("run", run)
         states = [outcome["state"] for outcome in outcomes.values()]
@@ -125,12 +126,14 @@ class _Rollback:
         engine = self.engine
         feed.stage("Plan", len(names))
         engine.plan()
-        pending = [] if self.check_mode else engine.pending_hosts()
+        engine.stop_if_more_failed_than(max_fail_percentage)
+        writes = not (self.check_mode or engine.is_stopped)
+        pending = engine.pending_hosts() if writes else []
         for name, outcome in self.outcomes(names).items():
             if name in pending:
                 outcome = {**outcome, "state": PENDING, "reasons": []}
             self._show(feed, name, outcome)
-        if len(engine.errors) * 100 > max_fail_percentage * len(engine.hosts) or not pending:
+        if not pending:
             return
         feed.stage("Restore", len(pending))
         engine.restore()
@@ -149,6 +152,13 @@ class _Rollback:
             else {"state": untouched, "changed": False, "reasons": []}
             for name in names
         }
+
+    def kept(self, kept: t.Sequence[Json]) -> list[str]:
+        """What is kept of the clouds that are rolled back."""
+        if self.engine.rolls_back_nothing(self.check_mode):
+            return []
+        others = {*self.engine.hosts} - {*self.engine.rolled_back_hosts(self.check_mode)}
+        return kept_of(kept, [self.hosts.cloud_of(host) for host in others])
 
     def _outcome(self, name: str) -> Json:
         outcome = {
@@ -193,6 +203,10 @@ class _Hosts:
     def account_of(self, host: str) -> str:
         """The account of a host; empty if a variable of it is not valid."""
         return self._settings[host].account_id if host in self._settings else ""
+
+    def cloud_of(self, host: str) -> str:
+        """The ID of the cloud of a host; empty if it is not known."""
+        return (self._settings[host].cloud_id or "") if host in self._settings else ""
 
     def restoration(self, name: str, item: Json) -> Restoration:
         """A document that a host restores, for the clouds of all hosts that it was written for."""

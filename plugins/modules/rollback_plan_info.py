@@ -144,10 +144,13 @@ kept:
   description:
     - The instance profiles that the runs created, and the roles that they put into existing ones, from
       the records of the runs. Instances may be using them, so that they are kept.
+    - C(clouds) are the IDs of the clouds that they were written for, as far as the records name them.
   returned: success
   type: list
-  elements: str
-  sample: ["instance profile ray-team-a with role ray-team-a in account 123456789012"]
+  elements: dict
+  sample:
+    - resource: instance profile ray-team-a with role ray-team-a in account 123456789012
+      clouds: [cld_1]
 runs:
   description:
     - The last 20 runs that left backups in O(backup_dir), newest first, if neither O(run_ids) nor

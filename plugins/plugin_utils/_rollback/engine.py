@@ -136,6 +136,11 @@ class RollbackEngine:
         """Let no new write begin."""
         self._stopped.set()
 
+    def stop_if_more_failed_than(self, percentage: float) -> None:
+        """Let no write begin if more clouds are refused than is tolerated."""
+        if len(self.errors) * 100 > percentage * len(self.hosts):
+            self.stop()
+
     def pending_hosts(self) -> list[str]:
         """The hosts of which a document is to be written."""
         return [
@@ -249,7 +254,7 @@ class RollbackEngine:
 
     def _changed(self, host: str, check_mode: bool) -> list[Restoration]:
         """The documents of a host that were changed, or would be."""
-        is_predicted = check_mode and host not in self.errors
+        is_predicted = check_mode and host not in self.errors and not self.is_stopped
         return [
             one
             for one in self._by_host[host]
@@ -265,11 +270,24 @@ class RollbackEngine:
     ) -> str:
         if error:
             return FAILED
-        if any(one.live is None or (one.is_pending and not check_mode) for one in found):
+        is_predicted = check_mode and not self.is_stopped
+        if any(one.live is None or (one.is_pending and not is_predicted) for one in found):
             return NOT_REACHED
         if not changed:
             return IN_SYNC
         return WOULD_CHANGE if check_mode else CHANGED
+
+    def rolled_back_hosts(self, check_mode: bool) -> list[str]:
+        """The hosts whose clouds are in their earlier state, or would be."""
+        return [
+            host
+            for host in self.hosts
+            if self.outcome_of(host, check_mode)["state"] not in (FAILED, NOT_REACHED)
+        ]
+
+    def rolls_back_nothing(self, check_mode: bool) -> bool:
+        """Whether all clouds are refused, or the rollback as a whole."""
+        return bool(self.hosts) and not self.rolled_back_hosts(check_mode)
 
     def diffs_of(self, host: str, check_mode: bool) -> list[Json]:
         """What changed, document by document. A document that several clouds share is displayed for

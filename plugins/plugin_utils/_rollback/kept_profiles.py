@@ -24,19 +24,32 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import sum
 
 def kept_profiles(
     backups: t.Iterable[Backup], clouds: t.Collection[str] | None = None
-) -> list[str]:
+) -> list[dict[str, t.Any]]:
     """The instance profiles that runs created, and the roles that they put into existing ones, by
-    account and name.
+    account and name, each with the IDs of the clouds that the records name.
 
     clouds: the IDs of the only clouds that are rolled back; a record without clouds may be of any.
     """
-    records = (one for one in backups if one.kind == INSTANCE_PROFILE)
-    found = [
-        (one.account_id, _text(one))
-        for one in records
-        if clouds is None or not one.clouds or set(one.clouds) & set(clouds)
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for one in backups:
+        if one.kind == INSTANCE_PROFILE and (
+            clouds is None or not one.clouds or set(one.clouds) & set(clouds)
+        ):
+            found.setdefault((one.account_id, _text(one)), {}).update(dict.fromkeys(one.clouds))
+    return [{"resource": key[1], "clouds": list(of)} for key, of in sorted(found.items())]
+
+
+def kept_of(
+    kept: t.Iterable[t.Mapping[str, t.Any]], not_rolled_back: t.Collection[str]
+) -> list[str]:
+    """What is kept, without that of clouds that were not rolled back, by their IDs: nothing was done
+    to these.
+    """
+    return [
+        one["resource"]
+        for one in kept
+        if not one["clouds"] or not set(one["clouds"]) <= set(not_rolled_back)
     ]
-    return list(dict.fromkeys(text for _account, text in sorted(found)))
 
 
 def kept_line(kept: t.Sequence[str]) -> str:

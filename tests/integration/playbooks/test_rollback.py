@@ -565,13 +565,23 @@ def test_without_a_run_the_runs_are_listed(
     running_sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:
     """And what a run says of its undo is what undoes it. A cloud of which one document is refused is
-    not rolled back at all.
+    not rolled back at all, and none is if none may fail: then nothing is said to be kept either.
     """
     inventory, _states = onboarded(running_sandbox, tmp_path)
     changed = [state(running_sandbox, cloud) for cloud in CLOUDS]
     put_trust(running_sandbox, policy(LAMBDA, PARTNER), CLOUDS[0].role_name)
     refused_one = state(running_sandbox, CLOUDS[0])
     back = ("-e", "rollback_run=onboarding", "-e", "cloud_iam_run_id=back")
+    whole = run_playbook(
+        running_sandbox,
+        "rollback",
+        inventory,
+        *back,
+        "--check",
+        *("-e", "rollback_max_fail_percentage=0"),
+    )
+    assert not any(whole.changed(cloud.name) for cloud in CLOUDS), whole.output
+    assert "Kept" not in whole.output
     part = run_playbook(running_sandbox, "rollback", inventory, *back)
     assert (part.exit_status, part.failed()) == (2, {CLOUDS[0].name}), part.output
     assert same_state(state(running_sandbox, CLOUDS[0]), refused_one)

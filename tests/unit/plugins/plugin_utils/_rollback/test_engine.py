@@ -299,3 +299,37 @@ def test_a_run_that_is_stopped_writes_nothing_more(world: World) -> None:
     engine.restore()
     assert states(engine) == {"a": "not_reached"}
     assert world.writes == []
+
+
+GIVEN_UP = {
+    "more than are tolerated": (1, 0.0, True),
+    "as many as are tolerated": (1, 50.0, False),
+    "fewer than are tolerated": (1, 100.0, False),
+    "none": (0, 0.0, False),
+}
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+@pytest.mark.parametrize("case", GIVEN_UP)
+def test_too_many_refused_clouds_refuse_the_rollback_as_a_whole(
+    world: World, case: str, check_mode: bool
+) -> None:
+    """Check mode predicts that nothing is written then."""
+    failed, tolerated, is_given_up = GIVEN_UP[case]
+    world.refused = dict.fromkeys(map(str, range(failed)), PLANNED)
+    engine = engine_of([document(world, "0", "a"), document(world, "1", "b")])
+    engine.plan()
+    engine.stop_if_more_failed_than(tolerated)
+    if not check_mode:
+        engine.restore()
+    found = states(engine, check_mode)
+    assert found["b"] == (
+        "not_reached" if is_given_up else "would_change" if check_mode else CHANGED
+    )
+    assert engine.rolls_back_nothing(check_mode) is is_given_up
+    outcome = engine.outcome_of("b", check_mode)
+    assert outcome["changed"] is not is_given_up
+    assert bool(engine.diffs_of("b", check_mode)) is not is_given_up
+    assert engine.rolled_back_hosts(check_mode) == [
+        host for host, state in found.items() if state not in (FAILED, "not_reached")
+    ]

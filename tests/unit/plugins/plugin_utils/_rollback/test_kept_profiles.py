@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.kept_profiles import (
     kept_line,
+    kept_of,
     kept_profiles,
 )
 
@@ -34,29 +35,55 @@ TRUST = Backup("trust_policy", {"role_arn": f"arn:aws:iam::{ACCOUNT}:role/a"}, A
 NEW = f"instance profile a with role a-role in account {ACCOUNT}"
 FILLED = f"role b-role in instance profile b in account {ACCOUNT}"
 ELSEWHERE = f"instance profile a with role a-role in account {OTHER}"
-KEPT: dict[str, tuple[list[Backup], t.Collection[str] | None, list[str]]] = {
+
+
+def kept(text: str, *clouds: str) -> dict[str, t.Any]:
+    """As the result of the task that plans the rollback has it."""
+    return {"resource": text, "clouds": list(clouds)}
+
+
+KEPT: dict[str, tuple[list[Backup], t.Collection[str] | None, list[dict[str, t.Any]]]] = {
     "none": ([TRUST], None, []),
-    "one that was created": ([TRUST, record("a")], None, [NEW]),
-    "one that was empty": ([record("b", False)], None, [FILLED]),
+    "one that was created": ([TRUST, record("a")], None, [kept(NEW)]),
+    "one that was empty": ([record("b", False)], None, [kept(FILLED)]),
     "by account, each once": (
         [record("a", True, OTHER), record("b", False), record("a"), record("a")],
         None,
-        [NEW, FILLED, ELSEWHERE],
+        [kept(NEW), kept(FILLED), kept(ELSEWHERE)],
     ),
     "of some clouds only": (
         [record("a", True, ACCOUNT, VISION), record("b", False, ACCOUNT, SPEECH)],
         [VISION],
-        [NEW],
+        [kept(NEW, VISION)],
     ),
-    "of clouds that are not recorded": ([record("a")], [VISION], [NEW]),
+    "of clouds that are not recorded": ([record("a")], [VISION], [kept(NEW)]),
+    "of two clouds": (
+        [record("a", True, ACCOUNT, VISION), record("a", True, ACCOUNT, SPEECH)],
+        None,
+        [kept(NEW, VISION, SPEECH)],
+    ),
 }
 
 
-@pytest.mark.parametrize(("backups", "clouds", "kept"), KEPT.values(), ids=list(KEPT))
-def test_what_is_kept(
-    backups: list[Backup], clouds: t.Collection[str] | None, kept: list[str]
-) -> None:
-    assert kept_profiles(backups, clouds) == kept
+@pytest.mark.parametrize("case", KEPT)
+def test_what_is_kept(case: str) -> None:
+    backups, clouds, expected = KEPT[case]
+    assert kept_profiles(backups, clouds) == expected
+
+
+OF_CLOUDS = [kept(NEW, VISION), kept(FILLED, VISION, SPEECH), kept(ELSEWHERE)]
+REFUSED = {
+    "none": ([], [NEW, FILLED, ELSEWHERE]),
+    "one": ([VISION], [FILLED, ELSEWHERE]),
+    "another one": ([SPEECH], [NEW, FILLED, ELSEWHERE]),
+    "all that are known": ([VISION, SPEECH], [ELSEWHERE]),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_belongs_to_clouds_that_are_not_rolled_back_is_not_kept_by_this_run(case: str) -> None:
+    refused, texts = REFUSED[case]
+    assert kept_of(OF_CLOUDS, refused) == texts
 
 
 def test_the_line_names_some_of_many() -> None:
