@@ -13,6 +13,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import difflib
+import itertools
 import json
 import typing as t
 
@@ -30,13 +31,30 @@ HEAD = "# Plan for Anyscale clouds\n"
 _MOST_CHARS_OF_NAME = 300
 _MOST_CHARS_OF_MESSAGE = 1500
 _CONTEXT = 2
+# The keys of a compute config below which all values are displayed, in the form of the API and in that
+# of the YAML file: names, sizes and places. Flags, labels, tags and what else EC2 accepts for an
+# instance may be secrets, whether the config is live or declared: a variable can be from a vault.
+_LEVELS = frozenset(
+    {"compute_config", "file", "deployment_configs", "configs", "head_node_type", "head_node"}
+    | {"worker_node_types", "worker_nodes", "resources", "required_resources"}
+)
+_DISPLAYED = frozenset(
+    {"cloud", "cloud_id", "cloud_deployment", "cloud_resource", "allowed_azs", "zones"}
+    | {"name", "instance_type", "min_workers", "max_workers", "min_nodes", "max_nodes"}
+    | {"use_spot", "fallback_to_ondemand", "market_type", "auto_select_worker_config"}
+    | {"idle_termination_minutes", "maximum_uptime_minutes", "enable_cross_zone_scaling"}
+    | {"accelerator", "cpu_architecture"}
+)
+_AMOUNTS = ("resources", "required_resources")
+_PROFILE_NAME = ("IamInstanceProfile", "Name")
 
 Outcomes = t.Mapping[str, t.Mapping[str, t.Any]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Shown:
-    """A change of a document as it is displayed. hides_values: whether its values may be secrets.
+    """A change of a document as it is displayed. hides_values: whether it is a compute config, of which
+    values may be secrets.
     warnings: what its planning warned of.
     """
 
@@ -125,23 +143,35 @@ def _lines(documents: t.Sequence[t.Any]) -> list[str]:
     ]
 
 
-def _leaves(document: t.Any, path: str = "") -> list[str]:
-    """A line for each value of a document by its path. What is compared and not displayed is after a
-    null character.
+def _leaves(document: t.Any, path: tuple[str, ...] = ()) -> list[str]:
+    """A line for each value of a compute config by its path. What is compared and not displayed is
+    after a null character.
     """
     if isinstance(document, dict):
         items: t.Iterable[tuple[str, t.Any]] = document.items()
     elif isinstance(document, list):
         items = ((str(index), item) for index, item in enumerate(document))
     else:
-        is_arn = isinstance(document, str) and parse_arn(document) is not None
+        place = ".".join(json.dumps(key)[1:-1] for key in path)
         value = json.dumps(document, default=str)
-        return [f"{path}: {value}" if is_arn else f"{path}: (not displayed)\0{value}"]
-    return [
-        line
-        for key, item in items
-        for line in _leaves(item, f"{path}.{json.dumps(str(key))[1:-1]}".lstrip("."))
-    ]
+        is_shown = _is_displayed(document, path)
+        return [f"{place}: {value}" if is_shown else f"{place}: (not displayed)\0{value}"]
+    return [line for key, item in items for line in _leaves(item, (*path, str(key)))]
+
+
+def _is_displayed(value: t.Any, path: t.Sequence[str]) -> bool:
+    """Whether a value is none that may be a secret, by its place."""
+    if value is None or (isinstance(value, str) and parse_arn(value)):
+        return True
+    keys = [key for key in path if not key.isdigit()]
+    known = list(itertools.takewhile(_LEVELS.__contains__, keys))
+    rest = keys[len(known) :]
+    is_amount = bool(known) and known[-1] in _AMOUNTS and not isinstance(value, str)
+    return (
+        is_amount
+        or (len(rest) == 1 and rest[0] in _DISPLAYED)
+        or (tuple(keys[-2:]) == _PROFILE_NAME)
+    )
 
 
 def _code(text: str, most: int = _MOST_CHARS_OF_NAME) -> str:

@@ -8,6 +8,7 @@ wrote is text in it.
 
 from __future__ import annotations
 
+import json
 import typing as t
 import unicodedata
 
@@ -82,16 +83,77 @@ def test_what_clouds_share_is_displayed_once() -> None:
     assert block(lines)[0] == "+{"
 
 
-def test_values_of_a_compute_config_are_not_displayed_unless_they_are_arns() -> None:
-    """A flag of a config may be a secret."""
-    arn = "arn:aws:iam::123456789012:instance-profile/a"
+ARN = "arn:aws:iam::123456789012:instance-profile/a"
+SECRET = "not to be displayed"
+# A key with its value, and whether the value is displayed.
+VALUES: dict[str, tuple[Json, bool]] = {
+    "the instance profile": (
+        {"advanced_configurations_json": {"IamInstanceProfile": {"Arn": ARN}}},
+        True,
+    ),
+    "the name of an instance profile": (
+        {"advanced_configurations_json": {"IamInstanceProfile": {"Name": "a"}}},
+        True,
+    ),
+    "an instance type": ({"head_node_type": {"instance_type": "m5.2xlarge"}}, True),
+    "the name of a node group": ({"worker_node_types": [{"name": "gpu"}]}, True),
+    "the size of a node group": ({"worker_node_types": [{"max_workers": 10}]}, True),
+    "spot instances": ({"worker_node_types": [{"use_spot": True}]}, True),
+    "resources": ({"head_node_type": {"resources": {"cpu": 0}}}, True),
+    "custom resources": ({"head_node_type": {"resources": {"custom_resources": {"a": 1}}}}, True),
+    "an accelerator": ({"head_node_type": {"required_resources": {"accelerator": "T4"}}}, True),
+    "a text for an amount": ({"head_node_type": {"resources": {"cpu": SECRET}}}, False),
+    "a zone": ({"allowed_azs": ["us-west-2a"]}, True),
+    "a cloud resource": ({"cloud_deployment": "vm-us-west-2"}, True),
+    "a flag": ({"flags": {"token": SECRET}}, False),
+    "a flag that has the name of another key": ({"flags": {"name": SECRET}}, False),
+    "a label": ({"head_node_type": {"labels": {"name": SECRET}}}, False),
+    "a key of an instance": ({"advanced_configurations_json": {"KeyName": SECRET}}, False),
+    "a tag of an instance": (
+        {"advanced_configurations_json": {"TagSpecifications": [{"Tags": [{"Value": SECRET}]}]}},
+        False,
+    ),
+    "a name in a tag": ({"advanced_configurations_json": {"name": SECRET}}, False),
+    "a key that is not known": ({"head_node_type": {"new": SECRET}}, False),
+    "an object for a name": ({"head_node_type": {"name": {"token": SECRET}}}, False),
+}
+
+
+@pytest.mark.parametrize("case", VALUES)
+def test_a_reviewer_reads_what_clusters_get_and_nothing_that_may_be_a_secret(case: str) -> None:
+    """Neither of a live compute config nor of a declared one: a declared value can be from a vault."""
+    entry, is_displayed = VALUES[case]
+    after = {"compute_config": {"deployment_configs": [entry]}}
+    value: t.Any = entry
+    while isinstance(value, (dict, list)):
+        value = next(iter(value.values())) if isinstance(value, dict) else value[0]
+    lines = summary(
+        Shown("compute config c", ("a",), {"compute_config": None}, after, hides_values=True)
+    )
+    [line] = [line for line in block(lines) if line.startswith("+")]
+    told = json.dumps(value) if is_displayed else "(not displayed)"
+    assert line.startswith("+ compute_config.deployment_configs.0.")
+    assert line.endswith(f": {told}")
+
+
+def test_the_file_of_a_compute_config_is_displayed_likewise() -> None:
+    file = {"head_node": {"instance_type": "m5.large", "flags": {"token": SECRET}}, "zones": ["a"]}
+    lines = summary(Shown("c", ("a",), {"file": None}, {"file": file}, hides_values=True))
+    assert block(lines) == [
+        "- file: null",
+        '+ file.head_node.instance_type: "m5.large"',
+        "+ file.head_node.flags.token: (not displayed)",
+        '+ file.zones.0: "a"',
+    ]
+
+
+def test_only_values_that_differ_are_listed() -> None:
     before = {"compute_config": {"flags": {"token": "before"}, "same": 1}}
-    after = {"compute_config": {"flags": {"token": "after"}, "same": 1, "Arn": arn}}
+    after = {"compute_config": {"flags": {"token": "after"}, "same": 1}}
     lines = summary(Shown("compute config c", ("a",), before, after, hides_values=True))
     assert block(lines) == [
         "- compute_config.flags.token: (not displayed)",
         "+ compute_config.flags.token: (not displayed)",
-        f'+ compute_config.Arn: "{arn}"',
     ]
 
 
