@@ -19,13 +19,13 @@ import pytest
 from ansible_collections.rayfleet.anyscale.plugins.action import fleet_healing
 from ansible_collections.rayfleet.anyscale.plugins.action.fleet_healing import ActionModule
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import NEEDS_TASKS
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import Rules
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import (
     healing_state,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import run_folder
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import NEEDS_TASKS
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
 
 Json = dict[str, t.Any]
 NAMES = ["speech", "vision", "lab"]
