@@ -19,6 +19,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import NEEDS_TASKS
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import Claim, Rules
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import (
+    has_state,
     healing_state,
     state_directory,
 )
@@ -41,8 +42,9 @@ class ActionModule(FleetAction):
 
     rules: t.ClassVar[Json] = {
         "argument_spec": {
-            "step": {"type": "str", "choices": ["begin", "finish"], "required": True},
+            "step": {"type": "str", "choices": ["begin", "finish", "forget"], "required": True},
             "clouds": {"type": "list", "elements": "dict", "default": []},
+            "hosts": {"type": "list", "elements": "str", "default": []},
             "run": {"type": "str"},
             "state_dir": {"type": "path"},
             "mode": {"type": "str", "choices": ["check", "apply"], "default": "apply"},
@@ -60,6 +62,8 @@ class ActionModule(FleetAction):
         rules = _rules_of(arguments)
         directory = state_directory(arguments["state_dir"])
         is_check = self._task.check_mode or arguments["mode"] == "check"
+        if arguments["step"] == "forget":
+            return self._forget(arguments["hosts"], directory, rules, is_check)
         if arguments["step"] == "finish":
             return self._finish(arguments["run"], directory, rules, is_check)
         return self._begin(names, arguments["clouds"], directory, rules, is_check)
@@ -123,6 +127,20 @@ class ActionModule(FleetAction):
                 times = healing.finish(run, healed, done, time.time())
         retries = [{"cloud": name, "at": _time(at)} for name, at in times.items()]
         return {"healed": healed, "retries": retries, "warnings": _retry_warning(retries)}
+
+    @staticmethod
+    def _forget(hosts: list[str], directory: str, rules: Rules, is_check: bool) -> Json:
+        """Let no later run do what is pending of clouds. What cannot be forgotten is said, and keeps no
+        cloud from being offboarded.
+        """
+        if is_check or not hosts or not has_state(directory):
+            return {}
+        try:
+            with healing_state(directory, rules) as healing:
+                healing.forget(hosts)
+        except InputError as error:
+            return {"warnings": [f"{error} A run of heal may converge these clouds again."]}
+        return {}
 
 
 def _rules_of(arguments: Json) -> Rules:

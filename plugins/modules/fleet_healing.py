@@ -17,6 +17,8 @@ description:
     that failed.
   - A burst of events is one run, because a cloud is due only after it has been quiet. A cloud is
     converged by one run at a time. The task waits for a run that has the same cloud.
+  - With O(step=forget), nothing that is pending of O(hosts) is done later, because they are going to be
+    offboarded, or documents of them restored. If the state cannot be used, this is a warning.
   - A document that was put back O(most_heals) times within O(window_seconds) is left as it is until
     the oldest of these times is long enough ago. Its cloud is then in RV(refused), or, if something
     else of it is due, converged with a warning. Runs that find nothing to change do not count.
@@ -29,15 +31,20 @@ description:
   - The task requires C(run_once=true), which also gives its result to all hosts.
 options:
   step:
-    description: Whether a run begins or has ended.
+    description: Whether a run begins or has ended, or the operator decides otherwise.
     type: str
-    choices: [begin, finish]
+    choices: [begin, finish, forget]
     required: true
   clouds:
     description: The RV(rayfleet.anyscale.event_clouds_info#module:clouds) of the events, for
       O(step=begin).
     type: list
     elements: dict
+    default: []
+  hosts:
+    description: The clouds, for O(step=forget).
+    type: list
+    elements: str
     default: []
   run:
     description: The RV(run) that O(step=begin) returned, for O(step=finish).

@@ -131,6 +131,11 @@ class Healing:
         self._drop_empty()
         return retries
 
+    def forget(self, clouds: t.Iterable[str]) -> None:
+        """The operator has decided otherwise on clouds than what was pending of them would do."""
+        for name in clouds:
+            self._clouds.pop(name, None)
+
     @property
     def failed(self) -> set[str]:
         """The clouds that an earlier run failed for."""

@@ -39,6 +39,11 @@ def state_directory(given: str | None) -> str:
     return path
 
 
+def has_state(directory: str) -> bool:
+    """Whether runs have kept a state there."""
+    return os.path.lexists(os.path.join(directory, _FILE))
+
+
 @contextlib.contextmanager
 def healing_state(directory: str, rules: Rules, *, keep: bool = True) -> t.Iterator[Healing]:
     """The state, for one run at a time; written at the end, where keep is set."""

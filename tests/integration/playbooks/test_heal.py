@@ -87,6 +87,14 @@ class Fleet:
         path.write_text(json.dumps({"ansible_eda": {"event": event}, **QUICK}))
         return run_playbook(self.sandbox, "heal", self.inventory, "-e", f"@{path}")
 
+    def let_time_pass(self) -> None:
+        """So that a cloud that failed is due again."""
+        state = self.folder / "ansible/anyscale_healing/healing.json"
+        content = json.loads(state.read_text())
+        for cloud in content["clouds"].values():
+            cloud["retry"]["at"] -= 300
+        state.write_text(json.dumps(content))
+
     def heal(self, *records: Json, **variables: t.Any) -> Run:
         """A run as ansible-rulebook starts it."""
         events = {f"m_{number}": queued(bridged(one)) for number, one in enumerate(records)}
@@ -184,10 +192,7 @@ def test_a_cloud_that_failed_is_healed_by_a_later_run(fleet: Fleet) -> None:
     assert run.exit_status == 2, run.output
     [retry] = [one for found in run.named(FINISH) for one in found["retries"]]
     assert "Not converged: speech. The next run of heal after 20" in run.output
-    state = fleet.folder / "ansible/anyscale_healing/healing.json"
-    content = json.loads(state.read_text())
-    content["clouds"]["speech"]["retry"]["at"] -= 300
-    state.write_text(json.dumps(content))
+    fleet.let_time_pass()
     run = fleet.tick()
     assert run.exit_status == 0, run.output
     assert "Tried again, since a run failed: speech" in run.output
@@ -195,6 +200,19 @@ def test_a_cloud_that_failed_is_healed_by_a_later_run(fleet: Fleet) -> None:
     assert "0 changes in the events" in run.output
     assert "Left out" not in run.output
     assert not fleet.tick().operations
+
+
+def test_a_cloud_that_failed_and_is_offboarded_stays_so(fleet: Fleet) -> None:
+    fleet.break_trust()
+    fleet.sandbox.fault("UpdateAssumeRolePolicy", status=403, code="AccessDenied", message="no")
+    assert fleet.heal(trust_event()).exit_status == 2
+    given = ("-e", "fleet_clouds=speech", "-e", "offboard_default_role=true")
+    run = run_playbook(fleet.sandbox, "offboard", fleet.inventory, *given)
+    assert run.exit_status == 0, run.output
+    fleet.let_time_pass()
+    assert not fleet.tick().operations
+    again = run_playbook(fleet.sandbox, "onboard", fleet.inventory, *given[:2])
+    assert again.exit_status == 0, again.output
 
 
 def test_a_preview_writes_nothing_and_notes_nothing(fleet: Fleet) -> None:

@@ -165,6 +165,25 @@ def test_a_cloud_that_no_run_of_it_can_converge_is_not_taken_again(runs: Runs) -
     assert (found["retries"], found["warnings"]) == ([], [])
 
 
+def test_what_an_operator_offboards_is_not_tried_again(runs: Runs) -> None:
+    runs.finish(runs.step("lab", "speech")["run"], {"lab": FAILED, "speech": FAILED})
+    assert runs.step(step="forget", hosts=["lab", "vision"], mode="check") == {}
+    assert runs.step(step="forget", hosts=["speech", "vision"]) == {}
+    runs.skip(301)
+    assert runs.step()["hosts"] == ["lab"]
+
+
+def test_forgetting_makes_no_state_and_fails_for_none(runs: Runs) -> None:
+    assert runs.step(step="forget", hosts=["lab"]) == {}
+    folder = Path(runs.directory)
+    assert not folder.exists()
+    folder.mkdir(mode=0o700)
+    (folder / "healing.json").write_text("{")
+    [warning] = runs.step(step="forget", hosts=["lab"])["warnings"]
+    assert "cannot be used" in warning
+    assert "A run of heal may converge these clouds again." in warning
+
+
 def test_the_end_of_a_preview_notes_nothing(runs: Runs) -> None:
     found = runs.finish(runs.step("lab", check=True)["run"], {"lab": FAILED}, mode="check")
     assert found["retries"] == []
