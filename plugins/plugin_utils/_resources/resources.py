@@ -14,8 +14,12 @@ import abc
 import contextlib
 import copy
 import dataclasses
+import json
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
+    TO_ACCOUNT,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
     Live,
@@ -243,3 +247,14 @@ def refusing(clouds: t.Sequence[Cloud]) -> t.Iterator[None]:
         return
     for cloud in clouds:
         cloud.error = cloud.error or failure
+
+
+def connection_of(settings: CloudSettings) -> Key:
+    """The account, and how the cloud connects: each way has its own guards."""
+    options = {name: settings.connection.get(name) for name in TO_ACCOUNT}
+    return settings.account_id, json.dumps(options)
+
+
+def ids_of(clouds: t.Iterable[Cloud]) -> list[str]:
+    """The IDs of those clouds that have one, by which backups are found."""
+    return [cloud.settings.cloud_id for cloud in clouds if cloud.settings.cloud_id]
