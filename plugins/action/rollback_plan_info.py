@@ -38,16 +38,18 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds import a
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.authority import (
     is_uncovered,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.documents import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.assignment import (
     VARIABLES,
     Assignment,
     Host,
     assign,
-    documents_of,
     host_of,
-    moves_roles,
     why_unassigned,
     with_dependents,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.documents import (
+    documents_of,
+    moves_roles,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.kept_profiles import (
     kept_profiles,
