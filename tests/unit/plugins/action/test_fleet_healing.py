@@ -24,6 +24,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import (
     healing_state,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run import folder as run_folder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
 
 Json = dict[str, t.Any]
