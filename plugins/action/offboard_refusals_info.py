@@ -43,7 +43,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.role_use
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.role_users import (
     VARIABLES,
-    cloud_of,
+    cloud_roles_of,
     refusals,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
@@ -90,7 +90,7 @@ class ActionModule(FleetAction):
         registered, unread = _registered_roles(hosts, unnamed)
         for name, role in registered.items():
             fleet[name]["anyscale_default_role_arn"] = role
-        clouds = {name: cloud_of(values) for name, values in fleet.items()}
+        clouds = {name: cloud_roles_of(values) for name, values in fleet.items()}
         found = refusals(clouds, selected, default_role=default_role, shared_role=shared_role)
         refused = {**found, **unread}
         left = [name for name in selected if name not in refused]

@@ -41,7 +41,7 @@ VARIABLES = (*_NAMES, *_FURTHER)
 
 
 @dataclasses.dataclass(frozen=True)
-class Cloud:
+class CloudRoles:
     """What a host's variables say about the roles of its cloud. Text that is unknown is empty.
 
     account_id: from the variable, else from the ARN of one of the roles. role: the name of the role
@@ -82,8 +82,8 @@ class Cloud:
         return folded_role_name(role) in self.roles and self.may_be_in(account_id)
 
 
-def cloud_of(variables: t.Mapping[str, t.Any]) -> Cloud:
-    """The cloud that a host's variables describe. Values that are not valid name no default role."""
+def cloud_roles_of(variables: t.Mapping[str, t.Any]) -> CloudRoles:
+    """What the variables of a host say. Values that are not valid name no default role."""
     account_id, cloud_id, role, registered = (str(variables.get(name) or "") for name in _NAMES)
     further = named_roles(*map(variables.get, _FURTHER))
     # Where rules name the roles, the cloud's own is not among those that are offboarded.
@@ -92,7 +92,7 @@ def cloud_of(variables: t.Mapping[str, t.Any]) -> Cloud:
     with contextlib.suppress(InputError):
         defaults.append(default_role_name(cloud_id))
     arns = filter(None, map(parse_arn, (role, registered)))
-    return Cloud(
+    return CloudRoles(
         account_id or next((arn.account_id for arn in arns), ""),
         cloud_id,
         "" if is_mapped else role_name_of(role) if role else next(iter(defaults), ""),
@@ -102,7 +102,7 @@ def cloud_of(variables: t.Mapping[str, t.Any]) -> Cloud:
 
 
 def refusals(
-    fleet: t.Mapping[str, Cloud],
+    fleet: t.Mapping[str, CloudRoles],
     selected: t.Collection[str],
     *,
     default_role: t.Collection[str],
@@ -141,7 +141,7 @@ def refusals(
 
 
 def _needs_after(
-    fleet: t.Mapping[str, Cloud], selected: t.Collection[str], default_role: t.Collection[str]
+    fleet: t.Mapping[str, CloudRoles], selected: t.Collection[str], default_role: t.Collection[str]
 ) -> dict[str, list[str]]:
     """The hosts that need the role of a name once the selected ones are offboarded.
 
@@ -159,7 +159,7 @@ def _needs_after(
     return needs
 
 
-def _default_role_refusal(cloud: Cloud) -> str:
+def _default_role_refusal(cloud: CloudRoles) -> str:
     """Why a role must not be taken from the cloud itself, else nothing."""
     if cloud.named and not cloud.default_roles:
         return (

@@ -31,8 +31,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds import role_users
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.role_users import (
-    Cloud,
-    cloud_of,
+    CloudRoles,
+    cloud_roles_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.documents import (
     GIVES,
@@ -63,7 +63,7 @@ class Host:
     that belong to the cloud.
     """
 
-    cloud: Cloud
+    cloud: CloudRoles
     account_id: str
     documents: frozenset[Key]
 
@@ -78,7 +78,7 @@ class Assignment:
 
 def host_of(variables: t.Mapping[str, t.Any]) -> Host:
     """The host of these variables. Values that are not valid name no document."""
-    cloud = cloud_of(variables)
+    cloud = cloud_roles_of(variables)
     account_id, bucket, config = (
         str(variables.get(f"cloud_iam_{name}") or "")
         for name in ("account_id", "bucket", "compute_config")

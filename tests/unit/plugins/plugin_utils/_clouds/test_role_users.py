@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.role_users import (
-    Cloud,
-    cloud_of,
+    CloudRoles,
+    cloud_roles_of,
     refusals,
 )
 
@@ -43,7 +43,9 @@ def refused(
     one: Variables, other: Variables | None = None, select: str = "one", **switches: bool
 ) -> dict[str, str]:
     """The refusals of a fleet of one cloud or two."""
-    fleet = {"one": cloud_of(one)} | ({"other": cloud_of(other)} if other is not None else {})
+    fleet = {"one": cloud_roles_of(one)} | (
+        {"other": cloud_roles_of(other)} if other is not None else {}
+    )
     allowed = {
         name: frozenset(fleet) if switches.get(name) else frozenset()
         for name in ("default_role", "shared_role")
@@ -275,14 +277,18 @@ def test_clouds_that_are_offboarded_together(case: str) -> None:
 
 
 def test_what_one_cloud_is_allowed_another_is_not() -> None:
-    fleet = {name: cloud_of(cloud(f"cld_{name}", role=ARN)) for name in ("one", "other", "third")}
+    fleet = {
+        name: cloud_roles_of(cloud(f"cld_{name}", role=ARN)) for name in ("one", "other", "third")
+    }
     messages = refusals(fleet, ["one", "other"], default_role=(), shared_role=["one"])
     assert list(messages) == ["other"]
 
 
 def test_many_clouds_are_not_all_named() -> None:
     """A message for each of thousands of clouds must not name thousands."""
-    fleet = {f"cloud-{number}": cloud_of(cloud(f"cld_{number}", role=ARN)) for number in range(50)}
+    fleet = {
+        f"cloud-{number}": cloud_roles_of(cloud(f"cld_{number}", role=ARN)) for number in range(50)
+    }
     messages = refusals(fleet, ["cloud-0"], default_role=(), shared_role=())
     assert "cloud-1, cloud-2, " in messages["cloud-0"]
     assert "cloud-10 and 39 more, according to" in messages["cloud-0"]
@@ -292,7 +298,7 @@ def test_many_clouds_are_not_all_named() -> None:
 
 _NAMES = st.sampled_from(["", "a", "b", "c"])
 _CLOUDS = st.builds(
-    Cloud,
+    CloudRoles,
     account_id=st.sampled_from(["", ACCOUNT, ELSEWHERE]),
     cloud_id=st.sampled_from(["", "cld_1", "cld_2"]),
     role=_NAMES,
@@ -305,7 +311,10 @@ _SWITCHES = st.fixed_dictionaries({"default_role": _HOSTS, "shared_role": _HOSTS
 
 @given(_FLEETS, _CLOUDS, _SWITCHES, st.data())
 def test_a_cloud_more_in_the_fleet_never_removes_a_refusal(
-    fleet: dict[str, Cloud], more: Cloud, switches: dict[str, frozenset[str]], data: st.DataObject
+    fleet: dict[str, CloudRoles],
+    more: CloudRoles,
+    switches: dict[str, frozenset[str]],
+    data: st.DataObject,
 ) -> None:
     selected = data.draw(st.lists(st.sampled_from(sorted(fleet)), unique=True))
     before, after = (
@@ -316,7 +325,7 @@ def test_a_cloud_more_in_the_fleet_never_removes_a_refusal(
 
 @given(_FLEETS, _SWITCHES, st.data())
 def test_an_account_that_is_unknown_never_removes_a_refusal(
-    fleet: dict[str, Cloud], switches: dict[str, frozenset[str]], data: st.DataObject
+    fleet: dict[str, CloudRoles], switches: dict[str, frozenset[str]], data: st.DataObject
 ) -> None:
     selected = data.draw(st.lists(st.sampled_from(sorted(fleet)), unique=True))
     name = data.draw(st.sampled_from(sorted(fleet)))
@@ -327,7 +336,7 @@ def test_an_account_that_is_unknown_never_removes_a_refusal(
 
 @given(_FLEETS, _SWITCHES, st.data())
 def test_a_switch_only_allows(
-    fleet: dict[str, Cloud], switches: dict[str, frozenset[str]], data: st.DataObject
+    fleet: dict[str, CloudRoles], switches: dict[str, frozenset[str]], data: st.DataObject
 ) -> None:
     """Each of them refuses nothing more; together they refuse nothing."""
     selected = data.draw(st.lists(st.sampled_from(sorted(fleet)), unique=True))
@@ -337,7 +346,9 @@ def test_a_switch_only_allows(
 
 
 @given(_FLEETS, st.data())
-def test_no_cloud_that_stays_loses_a_role(fleet: dict[str, Cloud], data: st.DataObject) -> None:
+def test_no_cloud_that_stays_loses_a_role(
+    fleet: dict[str, CloudRoles], data: st.DataObject
+) -> None:
     """What is not refused is no role that the clusters of a cloud that is not offboarded may run with."""
     selected = data.draw(st.lists(st.sampled_from(sorted(fleet)), unique=True))
     messages = refusals(fleet, selected, default_role=(), shared_role=())
