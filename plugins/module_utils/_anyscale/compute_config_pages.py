@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 import time
 import typing as t
+import zlib
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
@@ -30,6 +31,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import A
 
 # At most one page is read per this many requested reads, however many compute configs there are.
 _READS_PER_PAGE = 10
+_FAST = 1  # of zlib's levels
 
 _Key = tuple[str, str]  # the cloud's id and the name, which is unique there
 
@@ -37,7 +39,8 @@ _Key = tuple[str, str]  # the cloud's id and the name, which is unique there
 class _Snapshot:
     """The newest version of each compute config on all pages, read between two moments.
 
-    Kept as JSON: the objects would need several times the memory, and each caller gets its own.
+    Kept as compressed JSON: the objects would need many times the memory, and each caller gets its
+    own.
     """
 
     def __init__(self, began_at: float) -> None:
@@ -45,7 +48,7 @@ class _Snapshot:
         self.ended_at = began_at
         self.pages = 0
         self.answers = 0
-        self._newest: dict[_Key, tuple[tuple[bool, int], str]] = {}
+        self._newest: dict[_Key, tuple[tuple[bool, int], bytes]] = {}
 
     def add(self, rows: t.Iterable[JsonObject]) -> None:
         """Add a page. A version without what callers rely on is left to the search for it, which
@@ -58,7 +61,7 @@ class _Snapshot:
             cloud_id, name = template["config"].get("cloud_id"), template.get("name")
             if isinstance(cloud_id, str) and isinstance(name, str):
                 key = cloud_id, name
-                entry = rank(template), _json.dumps(template)
+                entry = rank(template), zlib.compress(_json.dumps(template).encode(), _FAST)
                 self._newest[key] = max(self._newest.get(key, entry), entry)
 
     def answer(self, key: _Key) -> str | None:
@@ -66,7 +69,7 @@ class _Snapshot:
         if key not in self._newest:
             return None
         self.answers += 1
-        return self._newest[key][1]
+        return zlib.decompress(self._newest[key][1]).decode()
 
     def is_younger(self, max_age: float | None, now: float) -> bool:
         """Whether all of it was read within so many seconds."""

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import pickle
 import threading
 import typing as t
+import zlib
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.policy_documents import decoded
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import is_read
@@ -27,6 +29,8 @@ Json = dict[str, t.Any]
 Read = tuple[str, ...]
 Answers = t.Iterator[tuple[Read, Json]]
 Marker = dict[str, str]
+# The resources on the page at a marker, and the marker of the next page.
+ReadPage = t.Callable[[Marker], tuple[list[Json], t.Optional[Marker]]]
 
 # The arguments of each operation that a page answers.
 _READS_OF_ROLES = {
@@ -49,6 +53,7 @@ _READS_PER_PAGE = 10
 # A whole page is in memory while it is read. AWS allows up to 1000.
 _PER_PAGE = 300
 _BUCKETS_PER_PAGE = 1000
+_FAST = 1  # of zlib's levels
 # Keys of a role in a page that GetRole does not return, and of a policy that GetPolicy does not.
 _PAGE_ONLY = ("RolePolicyList", "AttachedManagedPolicies", "InstanceProfileList")
 _VERSIONS = "PolicyVersionList"
@@ -57,9 +62,10 @@ _VERSIONS = "PolicyVersionList"
 class _Pages:
     """The pages of one kind of resource in one account, and what they answer."""
 
-    def __init__(self, read_page: t.Callable[[Marker], tuple[Answers, Marker | None]]) -> None:
-        """``read_page`` returns what the page at a marker answers, and the marker of the next."""
+    def __init__(self, read_page: ReadPage, answers_about: t.Callable[[Json], Answers]) -> None:
+        """``answers_about`` returns what a resource on a page answers."""
         self._read_page = read_page
+        self._answers_about = answers_about
         self._lock = threading.Lock()
         # What this run has changed, which a page that is being read may show as it was before.
         self._changed: set[str] = set()
@@ -70,12 +76,13 @@ class _Pages:
         with self._lock:
             self._reads += 1
             while (
-                read not in self._answers
+                read not in self._resources
                 and self._next_page is not None
                 and self._pages < max(self._reads, self._expected) // _READS_PER_PAGE
             ):
                 self._load(self._next_page)
-            return None if self._changed.intersection(read) else self._answers.get(read)
+            packed = None if self._changed.intersection(read) else self._resources.get(read)
+        return packed and dict(self._answers_about(_unpacked(packed)))[read]
 
     def expect(self, reads: int) -> None:
         """Note that so many more reads are going to be requested, so that pages are read at once."""
@@ -98,15 +105,30 @@ class _Pages:
         self._expected = 0
         self._pages = 0
         self._next_page: Marker | None = {}
-        self._answers: dict[Read, Json] = {}
+        # The resource that answers a read, which is in memory once.
+        self._resources: dict[Read, bytes] = {}
 
     def _load(self, marker: Marker) -> None:
         """Load another page. Without the permission to do so, resources are read one by one."""
         self._pages += 1
         self._next_page = None
         with contextlib.suppress(AwsError):
-            answers, self._next_page = self._read_page(marker)
-            self._answers.update(answers)
+            resources, self._next_page = self._read_page(marker)
+            for resource in resources:
+                reads = (read for read, _answer in self._answers_about(resource))
+                self._resources.update(dict.fromkeys(reads, _packed(resource)))
+
+
+def _packed(resource: Json) -> bytes:
+    """A resource of a page in a fifth of the memory: it is kept for the whole run, and most of it is
+    the text of policies.
+    """
+    return zlib.compress(pickle.dumps(resource), _FAST)
+
+
+@functools.lru_cache(maxsize=64)  # the reads of one cloud follow one another
+def _unpacked(packed: bytes) -> Json:
+    return t.cast(Json, pickle.loads(zlib.decompress(packed)))
 
 
 class AwsManagedPolicies:
@@ -152,10 +174,12 @@ class BulkSession(AwsSession):
         super().__init__(*arguments, **options)
         self._account = account
         self._aws_managed = aws_managed or AwsManagedPolicies()
-        self._of_roles = _Pages(self._read_roles)
-        self._of_policies = _Pages(self._read_policies)
+        self._of_roles = _Pages(self._read_roles, _answers_about_role)
+        self._of_policies = _Pages(self._read_policies, _answers_about_policy)
         self._of_buckets: _Pages = (
-            account._of_buckets if isinstance(account, BulkSession) else _Pages(self._read_buckets)
+            account._of_buckets
+            if isinstance(account, BulkSession)
+            else _Pages(self._read_buckets, _answers_about_bucket)
         )
 
     def call(self, service: str, method: str, **arguments: t.Any) -> Json:
@@ -216,15 +240,15 @@ class BulkSession(AwsSession):
         is_own = ExpectedBucketOwner == self.account_id()
         return self._of_buckets.answer(("get_bucket_location", Bucket)) if is_own else None
 
-    def _read_roles(self, marker: Marker) -> tuple[Answers, Marker | None]:
-        page, following = self._read_details("Role", marker)
-        return _answers_about_roles(page), following
+    def _read_roles(self, marker: Marker) -> tuple[list[Json], Marker | None]:
+        return self._read_details("Role", "RoleDetailList", marker)
 
-    def _read_policies(self, marker: Marker) -> tuple[Answers, Marker | None]:
-        page, following = self._read_details("LocalManagedPolicy", marker)
-        return _answers_about_policies(page), following
+    def _read_policies(self, marker: Marker) -> tuple[list[Json], Marker | None]:
+        return self._read_details("LocalManagedPolicy", "Policies", marker)
 
-    def _read_details(self, kind: str, marker: Marker) -> tuple[Json, Marker | None]:
+    def _read_details(
+        self, kind: str, key: str, marker: Marker
+    ) -> tuple[list[Json], Marker | None]:
         page = super().call(
             "iam",
             "get_account_authorization_details",
@@ -232,13 +256,13 @@ class BulkSession(AwsSession):
             MaxItems=_PER_PAGE,
             **marker,
         )
-        return page, {"Marker": page["Marker"]} if page.get("IsTruncated") else None
+        return page[key], {"Marker": page["Marker"]} if page.get("IsTruncated") else None
 
-    def _read_buckets(self, marker: Marker) -> tuple[Answers, Marker | None]:
+    def _read_buckets(self, marker: Marker) -> tuple[list[Json], Marker | None]:
         # AWS returns regions only to calls that say how many buckets they want.
         page = super().call("s3", "list_buckets", MaxBuckets=_BUCKETS_PER_PAGE, **marker)
         token = page.get("ContinuationToken")
-        return _answers_about_buckets(page), {"ContinuationToken": token} if token else None
+        return page["Buckets"], {"ContinuationToken": token} if token else None
 
     def _call_iam(self, method: str, arguments: Json) -> Json:
         names = [arguments[name] for name in _CHANGED if name in arguments]
@@ -273,47 +297,43 @@ def _is_read(method: str) -> bool:
     return is_read(method.title().replace("_", ""))
 
 
-def _answers_about_roles(page: Json) -> Answers:
-    for listed in page["RoleDetailList"]:
-        role = {name: value for name, value in listed.items() if name not in _PAGE_ONLY}
-        name = role["RoleName"]
-        # The same dict, so that the role is in memory once.
-        profiles = [{**profile, "Roles": [role]} for profile in listed["InstanceProfileList"]]
-        yield ("get_role", name), {"Role": role}
-        yield ("list_instance_profiles_for_role", name), _whole("InstanceProfiles", profiles)
-        for profile in profiles:
-            yield (
-                ("get_instance_profile", profile["InstanceProfileName"]),
-                {"InstanceProfile": profile},
-            )
-        inline = listed["RolePolicyList"]
-        names = [policy["PolicyName"] for policy in inline]
-        yield ("list_role_policies", name), _whole("PolicyNames", names)
-        for policy in inline:
-            yield ("get_role_policy", name, policy["PolicyName"]), {"RoleName": name, **policy}
-        attached = listed["AttachedManagedPolicies"]
-        yield ("list_attached_role_policies", name), _whole("AttachedPolicies", attached)
+def _answers_about_role(listed: Json) -> Answers:
+    role = {name: value for name, value in listed.items() if name not in _PAGE_ONLY}
+    name = role["RoleName"]
+    profiles = [{**profile, "Roles": [role]} for profile in listed["InstanceProfileList"]]
+    yield ("get_role", name), {"Role": role}
+    yield ("list_instance_profiles_for_role", name), _whole("InstanceProfiles", profiles)
+    for profile in profiles:
+        yield (
+            ("get_instance_profile", profile["InstanceProfileName"]),
+            {"InstanceProfile": profile},
+        )
+    inline = listed["RolePolicyList"]
+    names = [policy["PolicyName"] for policy in inline]
+    yield ("list_role_policies", name), _whole("PolicyNames", names)
+    for policy in inline:
+        yield ("get_role_policy", name, policy["PolicyName"]), {"RoleName": name, **policy}
+    attached = listed["AttachedManagedPolicies"]
+    yield ("list_attached_role_policies", name), _whole("AttachedPolicies", attached)
 
 
-def _answers_about_policies(page: Json) -> Answers:
+def _answers_about_policy(listed: Json) -> Answers:
     """Of each policy only its default version: nobody asks for the others."""
-    for listed in page["Policies"]:
-        policy = {name: value for name, value in listed.items() if name != _VERSIONS}
-        arn, default = policy["Arn"], policy["DefaultVersionId"]
-        versions = [version for version in listed[_VERSIONS] if version.get("VersionId") == default]
-        # A policy without its document would be answered half by the page, half by AWS.
-        if versions:
-            yield ("get_policy", arn), {"Policy": policy}
-            yield ("get_policy_version", arn, default), {"PolicyVersion": versions[0]}
+    policy = {name: value for name, value in listed.items() if name != _VERSIONS}
+    arn, default = policy["Arn"], policy["DefaultVersionId"]
+    versions = [version for version in listed[_VERSIONS] if version.get("VersionId") == default]
+    # A policy without its document would be answered half by the page, half by AWS.
+    if versions:
+        yield ("get_policy", arn), {"Policy": policy}
+        yield ("get_policy_version", arn, default), {"PolicyVersion": versions[0]}
 
 
-def _answers_about_buckets(page: Json) -> Answers:
-    for bucket in page["Buckets"]:
-        if bucket.get("BucketRegion"):
-            yield (
-                ("get_bucket_location", bucket["Name"]),
-                {"LocationConstraint": bucket["BucketRegion"]},
-            )
+def _answers_about_bucket(listed: Json) -> Answers:
+    if listed.get("BucketRegion"):
+        yield (
+            ("get_bucket_location", listed["Name"]),
+            {"LocationConstraint": listed["BucketRegion"]},
+        )
 
 
 def _whole(key: str, items: list[t.Any]) -> Json:

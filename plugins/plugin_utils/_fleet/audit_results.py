@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import sys
 import typing as t
 
 from ansible.errors import AnsibleError
@@ -24,6 +25,8 @@ Json = dict[str, t.Any]
 
 _FILE = "audit.jsonl"
 _CHUNK = 200
+# Of a check, what most clouds have in common.
+_COMMON = frozenset(("id", "title", "status", "remedy"))
 
 
 class AuditResults:
@@ -55,9 +58,19 @@ def read_results(run: RunFolder) -> dict[str, Json]:
             # Together, so that the keys of a chunk are in memory once.
             chunks = iter(lambda: list(itertools.islice(file, _CHUNK)), [])
             return {
-                name: result
+                name: _with_common_texts_once(result)
                 for chunk in chunks
                 for name, result in json.loads(f"[{','.join(chunk)}]")
             }
-    except (OSError, TypeError, ValueError) as error:
+    except (OSError, AttributeError, TypeError, ValueError) as error:
         raise AnsibleError(f"The results of the audit cannot be read: {error}.") from error
+
+
+def _with_common_texts_once(result: Json) -> Json:
+    """A result whose checks have the texts that most clouds have in common as the same objects: the
+    results of thousands of clouds are in memory together.
+    """
+    for check in result.get("checks", ()):
+        for key in _COMMON & check.keys():
+            check[key] = sys.intern(check[key])
+    return result

@@ -107,10 +107,10 @@ def test_all_pages_can_be_forgotten(sessions: AccountSessions) -> None:
     for params in (KEYS, {**KEYS, "region": "us-west-2"}, IN_ACCOUNT):
         session = sessions.session(params)
         assert isinstance(session, BulkSession)
-        session._of_roles._answers["get_role", "ray"] = {"Role": {}}
+        session._of_roles._resources["get_role", "ray"] = b"ray"
     sessions.forget_reads()
     for params in (KEYS, {**KEYS, "region": "us-west-2"}, IN_ACCOUNT):
-        assert t.cast(BulkSession, sessions.session(params))._of_roles._answers == {}
+        assert t.cast(BulkSession, sessions.session(params))._of_roles._resources == {}
 
 
 def test_invalid_options_are_an_error_of_their_cloud_alone(sessions: AccountSessions) -> None:
