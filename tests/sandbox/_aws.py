@@ -8,6 +8,7 @@ calls.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 import typing as t
@@ -26,11 +27,12 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import (
     read_call,
     unsigned_service,
 )
-from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_errors import Refusal, new_request_id
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_errors import Refusal
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_rules import AwsRules
 from ansible_collections.rayfleet.anyscale.tests.sandbox._faults import Fault, Faults
 from ansible_collections.rayfleet.anyscale.tests.sandbox._journal import Journal
 from ansible_collections.rayfleet.anyscale.tests.sandbox._settings import Settings
+from ansible_collections.rayfleet.anyscale.tests.sandbox._trail import Trail
 
 _REQUEST_ID_ELEMENT = re.compile(rb"<(RequestI[dD])(/>|>[^<]*</\1>)")
 
@@ -61,11 +63,13 @@ class AwsApplication:
         self._moto = _Dispatcher(create_backend_app)
         self._lock = threading.Lock()
         self.accounts = AwsAccounts(self._rules.policies, self._lock)
+        self.trail = Trail()
 
     def reset(self) -> None:
         """Empty every account, but for the user whose credentials the sandbox hands out."""
         with self._lock:
             BackendDict.reset()
+            self.trail.close()
             self._rules.reset()
             backend = iam_backends[TOOLING_ACCOUNT][PARTITION]
             backend.create_user("us-east-1", "tooling")
@@ -93,7 +97,7 @@ class AwsApplication:
             return refusal.response(unsigned_service(environ))(environ, start_response)
         respond = self._carry_out if call.is_setup else self._answer
         response = respond(call, environ)
-        _stamp(response, call.service)
+        _stamp(response, call)
         return response(environ, start_response)
 
     def _answer(self, call: AwsCall, environ: dict[str, t.Any]) -> Response:
@@ -125,24 +129,29 @@ class AwsApplication:
 
     def _carry_out(self, call: AwsCall, environ: dict[str, t.Any]) -> Response:
         try:
-            with self._lock:
+            # A queue is waited for, which must not hold up the other services.
+            with contextlib.nullcontext() if call.service == "sqs" else self._lock:
                 self._rules.before(call, environ)
                 response = self._rules.answer(call) or Response.from_app(
                     self._moto, environ, buffered=True
                 )
                 if response.status_code < 300:
                     self._rules.after(call)
+                    if not call.is_setup:
+                        self.trail.record(call, self._rules.caller(call))
         except Refusal as refusal:
             return refusal.response(call.service, call.method)
         return response
 
 
-def _stamp(response: Response, service: str) -> None:
+def _stamp(response: Response, call: AwsCall) -> None:
     """Give an answer its request id: in the headers and, where there is a place for it, in the
     body.
     """
-    request_id = new_request_id(service)
+    request_id, service = call.request_id, call.service
     if service == "s3":
+        # Moto has both, and botocore takes this one first, which S3 does not send.
+        response.headers.remove("x-amzn-RequestId")
         response.headers["x-amz-request-id"] = request_id
         response.headers["x-amz-id-2"] = f"{request_id}Sandbox"
     else:

@@ -19,7 +19,7 @@ from moto.iam.models import iam_backends
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import NotFound
 
-from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_errors import Refusal
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_errors import Refusal, new_request_id
 
 TOOLING_ACCOUNT = "111111111111"
 PARTITION = "aws"
@@ -34,6 +34,8 @@ _RESOURCE_PARAMETERS = (
     "UserName",
     "PolicyArn",
     "KeyId",
+    "QueueName",
+    "QueueUrl",
 )
 
 
@@ -51,8 +53,9 @@ def caller_key(account_id: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class AwsCall:
-    """What a request asks for."""
+    """What a request asks for. request_id: that of its answer."""
 
+    request_id: str
     service: str
     operation: str
     access_key: str
@@ -84,9 +87,12 @@ def read_call(environ: dict[str, t.Any]) -> AwsCall:
     if credential is None:
         raise Refusal("MissingAuthenticationToken", 403, "Request is missing Authentication Token")
     access_key, _region, service = credential.groups()
-    read = {"s3": _s3_operation, "kms": _json_operation}.get(service, _query_operation)
+    read = {"s3": _s3_operation, "kms": _json_operation, "sqs": _json_operation}.get(
+        service, _query_operation
+    )
     operation, parameters = read(environ, body)
     call = AwsCall(
+        new_request_id(service),
         service,
         operation,
         access_key,

@@ -29,7 +29,7 @@ class Refusal(Exception):
 
     def response(self, service: str, method: str = "POST") -> Response:
         """The answer on the wire; a HEAD request gets no body."""
-        if service == "kms":
+        if service in ("kms", "sqs"):
             return self._json_response()
         body = "" if method == "HEAD" else self._body(service)
         return Response(
@@ -39,8 +39,9 @@ class Refusal(Exception):
         )
 
     def _json_response(self) -> Response:
-        """KMS answers in JSON, and calls a denied access otherwise:
+        """KMS and SQS answer in JSON, and call a denied access otherwise:
         https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html
+        https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
         """
         code = "AccessDeniedException" if self.code == "AccessDenied" else self.code
         body = json.dumps({"__type": code, "message": self.message})

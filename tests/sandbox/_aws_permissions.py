@@ -15,6 +15,7 @@ from moto.iam.models import iam_backends
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import PARTITION, AwsCall
 from ansible_collections.rayfleet.anyscale.tests.sandbox._identity_policies import Permission
+from ansible_collections.rayfleet.anyscale.tests.sandbox._trail import QUEUE_REGION
 
 PASS_ROLE = "iam:PassRole"
 
@@ -62,6 +63,9 @@ def _s3_arn(call: AwsCall) -> str:
 
 def _arn(call: AwsCall) -> str:
     """A star where AWS cannot limit the operation to anything."""
+    if call.service == "sqs":
+        name = call.resource.rpartition("/")[2]
+        return f"arn:{PARTITION}:sqs:{QUEUE_REGION}:{call.account_id}:{name}"
     named = next((parameter for parameter in _KINDS if parameter in call.parameters), None)
     return _named_arn(call, named) if named else call.resource or "*"
 

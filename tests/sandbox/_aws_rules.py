@@ -26,7 +26,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox import (
     _principals,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import PARTITION, AwsCall
-from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_callers import EC2, Callers
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_callers import EC2, Caller, Callers
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_errors import Refusal
 from ansible_collections.rayfleet.anyscale.tests.sandbox._policy_documents import (
     accepted_bucket_policy,
@@ -87,6 +87,10 @@ class AwsRules:
             self._before_iam(call, environ)
         elif call.operation == "AssumeRole":
             self._before_assume_role(call, environ)
+
+    def caller(self, call: AwsCall) -> Caller:
+        """The principal that a call comes from."""
+        return self._callers.caller(call)
 
     def _authorize(self, call: AwsCall) -> None:
         if call.operation in self._settings.denied:

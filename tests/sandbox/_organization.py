@@ -121,6 +121,14 @@ class Organization:
             raise not_found(cloud_id)
         return self.clouds[cloud_id]
 
+    def role_of(self, name: str) -> str:
+        """The ARN of the role that the clusters of a cloud of this name run with."""
+        for cloud_id, cloud in self.clouds.items():
+            if cloud["name"] == name:
+                config = self.primary_resource(cloud_id)["aws_config"] or {}
+                return str(config["cluster_iam_role_id"])
+        raise ValueError(f"No such cloud: {name}.")
+
     def primary_resource(self, cloud_id: str) -> Json:
         """The resource that a new compute config is for; without it (or asleep) the service fails."""
         cloud = self.cloud(cloud_id)

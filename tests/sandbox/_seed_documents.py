@@ -46,6 +46,7 @@ def _service_trust(
 
 
 _LAMBDA = _service_trust("lambda.amazonaws.com")
+LAMBDA_ONLY = policy(_LAMBDA)
 _PARTNER: Json = {
     "Sid": "PartnerIngest",
     "Effect": "Allow",
@@ -59,7 +60,7 @@ def trust_policy(cloud: Cloud) -> Json:
     """The trust policy of the role of a cloud's clusters."""
     only_here = {"StringEquals": {"aws:SourceAccount": cloud.account_id}}
     states: dict[str, Json] = {
-        "lambda_only": policy(_LAMBDA),
+        "lambda_only": LAMBDA_ONLY,
         "manual_page": policy(_service_trust(["ec2.amazonaws.com"], Condition={})),
         "cloudformation": policy(_service_trust("ec2.amazonaws.com", Sid="Allow")),
         "ec2_and_lambda": policy(_service_trust("ec2.amazonaws.com", Sid="Allow"), _LAMBDA),

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import typing as t
 
@@ -38,6 +39,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import (
     seed_for_guide,
     seed_running,
 )
+from ansible_collections.rayfleet.anyscale.tests.sandbox._seed_documents import LAMBDA_ONLY
 from ansible_collections.rayfleet.anyscale.tests.sandbox._settings import Settings
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import (
     BROKEN_CLOUD,
@@ -236,6 +238,32 @@ class Sandbox:
         if not found:
             raise ValueError(f"The fleet has no cloud {cloud}.")
         seed_running(self, found[0])
+
+    def open_queue(self) -> None:
+        """Make the queue that gets the events of all writes from now on."""
+        self._aws.trail.open()
+
+    def events(self) -> dict[str, t.Any]:
+        """The events of the writes so far, as ansible-rulebook gives a playbook those that a rule
+        matched.
+        """
+        events = {f"m_{number}": event for number, event in enumerate(self._aws.trail.events())}
+        return {"ansible_eda": {"events": events}}
+
+    def clear_events(self) -> None:
+        """Forget the events, but for those in the queue."""
+        self._aws.trail.clear()
+
+    def drift(self, cloud: str) -> None:
+        """Let another writer change the trust policy of the role of a cloud, so that no cluster can
+        run with it.
+        """
+        role = self.organization.role_of(cloud)
+        account_id = role.split(":")[4]
+        iam = self._session.client("iam", endpoint_url=self.aws_url, **self.credentials(account_id))
+        iam.update_assume_role_policy(
+            RoleName=role.rpartition("/")[2], PolicyDocument=json.dumps(LAMBDA_ONLY)
+        )
 
     def seed_broken(self) -> None:
         """Add one more cloud, whose role does not exist."""

@@ -86,9 +86,18 @@ def practice(sandbox: Sandbox, folder: Path, count: int | None) -> t.Iterator[st
     """
     clouds = FLEET if count is None else generated_clouds(count)
     with _own(folder):
-        sandbox.begin(Sandbox.seed_for_guide if count is None else lambda begun: begun.seed(clouds))
+        sandbox.begin(lambda begun: _seed(begun, clouds if count is not None else None))
         _write(sandbox, folder, clouds)
         yield _WELCOME.format(count=len(clouds), folder=folder, first=clouds[0].name)
+
+
+def _seed(sandbox: Sandbox, clouds: tuple[Cloud, ...] | None) -> None:
+    """The fleet of the guide, or another one, and the queue."""
+    if clouds is None:
+        sandbox.seed_for_guide()
+    else:
+        sandbox.seed(clouds)
+    sandbox.open_queue()
 
 
 @contextlib.contextmanager

@@ -28,7 +28,8 @@ def main() -> int:
     try:
         if options.action == "node":
             _open_node(options.cloud, options.command)
-        answer = _control(options.action, getattr(options, "change", None))
+        change = options.cloud if options.action == "drift" else getattr(options, "change", None)
+        answer = _control(options.action, change)
     except urllib.error.HTTPError as error:
         with error:
             print(f"sandbox: {error.read().decode().strip()}", file=sys.stderr)
@@ -55,6 +56,10 @@ def _parser() -> argparse.ArgumentParser:
     settings.add_argument("change", nargs="?", help="the changed settings as JSON")
     calls = actions.add_parser("calls", help="show the calls so far")
     calls.add_argument("change", nargs="?", choices=("clear",), help="forget them")
+    events = actions.add_parser("events", help="show the events of the writes so far")
+    events.add_argument("change", nargs="?", choices=("clear",), help="forget them")
+    drift = actions.add_parser("drift", help="let another writer change the role of a cloud")
+    drift.add_argument("cloud", help="the name of the cloud")
     actions.add_parser("reset", help="all as it was at the start")
     return parser
 
@@ -62,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
 def _control(action: str, change: str | None) -> t.Any:
     if action == "reset":
         return _call("POST", "restart")
+    if action == "drift":
+        return _call("POST", action, json.dumps({"cloud": change}))
     if change == "clear":
         return _call("DELETE", action)
     return _call("POST", action, change) if change else _call("GET", action)
