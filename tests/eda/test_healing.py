@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """From what happened to a converged cloud, or to an audit that says so: ansible-rulebook with the
-released sources of amazon.aws, before the sandbox, moto's SQS and a stand-in for CloudTrail.
+released sources of amazon.aws, before the sandbox with its queue, and a stand-in for CloudTrail.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -20,7 +21,6 @@ from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from ansible_collections.rayfleet.anyscale.tests.eda.controller import (
     ORGANIZATION,
@@ -29,15 +29,17 @@ from ansible_collections.rayfleet.anyscale.tests.eda.controller import (
     Controller,
 )
 from ansible_collections.rayfleet.anyscale.tests.eda.trail import Trail
+from ansible_collections.rayfleet.anyscale.tests.eda.writers import DRIFTS, Writer, drifted_clouds
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox._trail import QUEUE, QUEUE_REGION
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import VISION_ACCOUNT
-from ansible_collections.rayfleet.anyscale.tests.support.accounts import LAMBDA, policy
 from ansible_collections.rayfleet.anyscale.tests.support.cloudtrail_records import (
     bridged,
     notified,
     record,
 )
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
+    Run,
     inventory_file,
     run_playbook,
 )
@@ -48,12 +50,11 @@ CLOUDS = [
     Cloud(name, VISION_ACCOUNT, role=f"{name}-ray", trust="lambda_only")
     for name in ("speech", "vision")
 ]
-QUEUE, REGION = "anyscale-changes", "us-east-1"
 # Of which the throttle of the rule takes 15, and the quiet of the cloud 5.
 SECONDS = 120
 PLAY = "PLAY [Heal Anyscale clouds]"
 FAILED_RUN = "ansible_rulebook.action.run_playbook - ERROR"
-OF_QUEUE = {"heal_queue": QUEUE, "heal_queue_region": REGION}
+OF_QUEUE = {"heal_queue": QUEUE, "heal_queue_region": QUEUE_REGION}
 
 
 def trust_event(cloud: Cloud, document: str = "{}", **fields: t.Any) -> Json:
@@ -75,18 +76,15 @@ class Running:
         """What it has printed."""
         return (self.folder / "rulebook.log").read_text(errors="replace")
 
-    def break_trust(self, cloud: Cloud) -> None:
-        """As a person would."""
-        iam = self.sandbox.client("iam", VISION_ACCOUNT)
-        iam.update_assume_role_policy(
-            RoleName=cloud.role_name, PolicyDocument=json.dumps(policy(LAMBDA))
-        )
-
     def is_in_sync(self, cloud: Cloud) -> bool:
         """Whether EC2 may assume the role."""
         iam = self.sandbox.client("iam", VISION_ACCOUNT)
         role = iam.get_role(RoleName=cloud.role_name)["Role"]
         return "ec2.amazonaws.com" in json.dumps(role["AssumeRolePolicyDocument"])
+
+    def wait_for_runs(self, number: int) -> None:
+        """Of the playbook: the first is without events, at the start of the rulebook."""
+        self.wait_for(lambda: self.log.count("PLAY RECAP") >= number)
 
     def wait_for(self, holds: t.Callable[[], bool]) -> float:
         """How long it took."""
@@ -105,6 +103,7 @@ def _fleet(running_sandbox: Sandbox, tmp_path: Path) -> Path:
     running_sandbox.seed(CLOUDS)
     inventory = inventory_file(tmp_path, running_sandbox, CLOUDS)
     assert run_playbook(running_sandbox, "onboard", inventory).exit_status == 0
+    running_sandbox.open_queue()
     return inventory
 
 
@@ -157,82 +156,95 @@ def quicker(folder: Path, rulebook: str, given: str, seconds: int) -> str:
     return str(path)
 
 
-@dataclasses.dataclass
-class Queue:
-    """A queue of moto's."""
-
-    client: t.Any
-    url: str
-
-    def send(self, body: str) -> None:
-        """A message of anyone who can send one."""
-        self.client.send_message(QueueUrl=self.url, MessageBody=body)
-
-
-@contextlib.contextmanager
-def queue_of(sandbox: Sandbox) -> t.Iterator[tuple[Queue, dict[str, str]]]:
-    """A queue, and the address of its service."""
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    moto.start()
-    try:
-        address = f"http://127.0.0.1:{moto.get_host_and_port()[1]}"
-        sqs = boto3.client(
-            "sqs",
-            REGION,
-            endpoint_url=address,
-            aws_access_key_id=sandbox.environment()["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key="none",
-        )
-        url = sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
-        yield Queue(sqs, url), {"AWS_ENDPOINT_URL_SQS": address}
-    finally:
-        moto.stop()
+def send(sandbox: Sandbox, *bodies: str) -> None:
+    """Messages of anyone who can send them."""
+    given = {**sandbox.credentials(), "region_name": QUEUE_REGION}
+    sqs = boto3.client("sqs", endpoint_url=sandbox.aws_url, **given)
+    url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
+    for body in bodies:
+        sqs.send_message(QueueUrl=url, MessageBody=body)
 
 
 def test_a_job_of_awx_gets_the_events(eda: Path, running_sandbox: Sandbox, fleet: Path) -> None:
     """As variables with which its playbook converges the cloud."""
     names = {"heal_job_template": TEMPLATE, "heal_organization": ORGANIZATION, **OF_QUEUE}
-    with Controller() as controller, queue_of(running_sandbox) as (queue, endpoints):
+    with Controller() as controller:
         options = ("--controller-url", controller.url, "--controller-token", TOKEN)
-        rulebook = (running_sandbox, fleet, "rayfleet.anyscale.heal_sqs_awx", endpoints)
+        rulebook = (running_sandbox, fleet, "rayfleet.anyscale.heal_sqs_awx", {})
         with running(eda, *rulebook, *options, **names) as listening:
-            listening.break_trust(CLOUDS[0])
-            for _time in range(3):  # SQS may deliver a message more than once
-                queue.send(json.dumps(bridged(trust_event(CLOUDS[0]))))
-            listening.wait_for(lambda: bool(controller.launched))
-    [job] = controller.launched
+            running_sandbox.drift(CLOUDS[0].name)
+            event = json.dumps(bridged(trust_event(CLOUDS[0])))
+            send(running_sandbox, event, event, event)  # SQS may deliver one more than once
+            listening.wait_for(lambda: len(controller.launched) == 2)
+    without_events, with_events = controller.launched
+    assert not heal(running_sandbox, fleet, without_events).writes
+    assert heal(running_sandbox, fleet, with_events).counts["changed"] == 1
+    assert listening.is_in_sync(CLOUDS[0])
+
+
+def heal(sandbox: Sandbox, fleet: Path, job: Json) -> Run:
+    """What a job of AWX runs."""
     variables = fleet.parent / "job.json"
     variables.write_text(json.dumps(job["extra_vars"]))
-    run = run_playbook(running_sandbox, "heal", fleet, "-e", f"@{variables}")
-    assert run.counts["changed"] == 1
-    assert listening.is_in_sync(CLOUDS[0])
+    run = run_playbook(sandbox, "heal", fleet, "-e", f"@{variables}")
+    assert run.exit_status == 0, run.output
+    return run
 
 
 def test_a_burst_is_converged_by_one_run(eda: Path, running_sandbox: Sandbox, fleet: Path) -> None:
     """With what is no event among it, and a template that nobody evaluates."""
-    with queue_of(running_sandbox) as (queue, endpoints):
-        rulebook = (running_sandbox, fleet, "rayfleet.anyscale.heal_sqs", endpoints)
-        with running(eda, *rulebook, **OF_QUEUE) as listening:
-            burst(listening, queue)
+    rulebook = (running_sandbox, fleet, "rayfleet.anyscale.heal_sqs", {})
+    with running(eda, *rulebook, **OF_QUEUE) as listening:
+        listening.wait_for_runs(1)
+        burst(listening)
 
 
-def burst(listening: Running, queue: Queue) -> None:
+def burst(listening: Running) -> None:
     """Two clouds that are broken, and sixty messages."""
     trap = listening.folder / "trap"
     template = "{{ lookup('pipe', 'touch " + str(trap) + "') }}"
     [speech, vision] = CLOUDS
-    listening.break_trust(speech)
-    listening.break_trust(vision)
+    listening.sandbox.drift(speech.name)
+    listening.sandbox.drift(vision.name)
     for number in range(30):
         event = bridged(trust_event(CLOUDS[number % 2], template, userAgent=template))
-        queue.send(json.dumps(notified(event) if number % 3 else event))
-        queue.send(template)
+        send(listening.sandbox, json.dumps(notified(event) if number % 3 else event), template)
     listening.wait_for(lambda: listening.is_in_sync(speech) and listening.is_in_sync(vision))
-    listening.wait_for(lambda: "PLAY RECAP" in listening.log)
-    assert listening.log.count(PLAY) == 1
+    listening.wait_for_runs(2)
+    assert listening.log.count(PLAY) == 2
     assert "2 changed, 0 in sync, 0 failed" in listening.log
     assert "left out so far: {'not_json': 30}" in listening.log
     assert not trap.exists()
+
+
+def test_every_call_that_changes_a_cloud(
+    eda: Path, running_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Made before the sandbox, whose events go through the queue, the filter and the rule. What onboard
+    manages is put back by one run, and what that writes leads to nothing.
+    """
+    running_sandbox.reset()
+    clouds = drifted_clouds()
+    running_sandbox.seed(clouds.values())
+    writer = Writer(running_sandbox)
+    inventory = inventory_file(tmp_path, running_sandbox, clouds.values())
+    writer.prepare(clouds, inventory)
+    assert run_playbook(running_sandbox, "onboard", inventory).exit_status == 0
+    running_sandbox.open_queue()
+    rulebook = (running_sandbox, inventory, "rayfleet.anyscale.heal_sqs", {})
+    with running(eda, *rulebook, **OF_QUEUE) as listening:
+        listening.wait_for_runs(1)
+        for name, cloud in clouds.items():
+            DRIFTS[name](writer, cloud)
+        listening.wait_for_runs(2)
+        log = listening.log
+        own = re.compile(r"0 of clouds, [1-9][0-9]* by runs themselves")
+        listening.wait_for(lambda: bool(own.search(listening.log)))
+    assert "8 changed, 3 in sync, 1 failed" in log
+    for name in clouds:
+        assert re.search(rf"{name.lower()}: .*\b{name}\b.* by arn:", log), (name, log)
+    assert "no run puts back: putbucketencryption, putrolepermissionsboundary." in log
+    assert "fatal: [deleterole]" in log
 
 
 def test_cloudtrail_itself_is_asked(eda: Path, running_sandbox: Sandbox, fleet: Path) -> None:
@@ -241,20 +253,20 @@ def test_cloudtrail_itself_is_asked(eda: Path, running_sandbox: Sandbox, fleet: 
     """
     [speech, vision] = CLOUDS
     rulebook = quicker(fleet.parent, "heal_cloudtrail", "delay_seconds: 60", 1)
-    given = {"heal_cloudtrail_region": REGION}
+    given = {"heal_cloudtrail_region": QUEUE_REGION}
     with Trail() as trail:
         trail.add(trust_event(vision), seconds_ago=60)
         endpoints = {"AWS_ENDPOINT_URL_CLOUDTRAIL": trail.url}
         with running(eda, running_sandbox, fleet, rulebook, endpoints, **given) as listening:
-            listening.break_trust(speech)
+            running_sandbox.drift(speech.name)
             trail.add(trust_event(vision, readOnly=True))
             trail.add(trust_event(speech))
-            listening.wait_for(lambda: "PLAY RECAP" in listening.log)
-            assert listening.is_in_sync(speech)
+            listening.wait_for(lambda: listening.is_in_sync(speech))
+            listening.wait_for_runs(2)
             assert "1 changed, 0 in sync, 0 failed" in listening.log
             assert f"{vision.name}: role" not in listening.log
             trail.add(trust_event(speech, **last_write(listening)))
-            listening.wait_for(lambda: listening.log.count("PLAY RECAP") == 2)
+            listening.wait_for_runs(3)
             assert "0 of clouds, 1 by runs themselves" in listening.log
     assert {tuple(one) for one in trail.asked} == {(("ReadOnly", "false"),)}
 

@@ -14,6 +14,7 @@ _AWS_READS = (
     "List",
     "Head",
     "Describe",
+    "Receive",
     "Simulate",
     "Select",
     "AssumeRole",
