@@ -67,6 +67,7 @@ _RULES = {
         "serial": {"type": "int"},
         "max_fail_percentage": {"type": "float"},
         "plan_file": {"type": "str"},
+        "plan_max_age_hours": {"type": "int", "default": 168},
     }
 }
 # The runs of this process: the items of a loop share it.
@@ -192,7 +193,7 @@ def _plan_in_use(arguments: Json, clouds: Clouds, check_mode: bool) -> PlanInUse
             "false. Only the engine compares its writes with a plan.",
             "Omit one of them.",
         )
-    return PlanInUse(path, clouds, check_mode)
+    return PlanInUse(path, clouds, check_mode, arguments["plan_max_age_hours"])
 
 
 def _label(arguments: Json) -> str:
@@ -206,7 +207,7 @@ def _options(arguments: Json, check_mode: bool, diff: bool) -> RunOptions:
     """The options of the rollout. Raises for values that are valid alone, and contradict each
     other.
     """
-    for name in ("threads", "serial"):
+    for name in ("threads", "serial", "plan_max_age_hours"):
         if arguments[name] is not None and arguments[name] < 1:
             raise InputError(f"{name} is {arguments[name]}.", "Give a positive number.")
     percent = arguments["canary_percent"]

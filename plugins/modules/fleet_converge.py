@@ -148,9 +148,20 @@ options:
       - It is signed with the key for backups. Where it is applied on another machine than the one
         that made it, set C(cloud_iam_backup_key) to the same key on both. A file that was edited, or
         signed with another key, is an error before anything is read.
+      - Each change of a plan is made once. It is recorded beside the backups, in the file
+        C(applied_plans.jsonl) of C(cloud_iam_backup_dir), when the document is written. A host fails
+        if it needs the same change again, because a run was rolled back or another writer changed the
+        document. What an interrupted run has not written, the next run with the same file does.
       - All hosts must be converged by the engine. It cannot be combined with O(engine=false) or
         O(state=absent).
     type: str
+    version_added: 1.0.0
+  plan_max_age_hours:
+    description:
+      - How many hours after it was made a plan file can be applied. An older one is an error before
+        anything is read.
+    type: int
+    default: 168
     version_added: 1.0.0
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes.run_once

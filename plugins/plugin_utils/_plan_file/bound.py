@@ -37,9 +37,13 @@ Check = t.Callable[[Live, Plan], None]
 class Bound(Reconciler[t.Any]):
     """A reconciler that writes only what a check permits, whatever another writer did meanwhile."""
 
-    def __init__(self, reconciler: Reconciler[t.Any], check: Check) -> None:
+    def __init__(
+        self, reconciler: Reconciler[t.Any], check: Check, on_made: t.Callable[[str], None]
+    ) -> None:
+        """on_made: what to do when the resource of a name was written."""
         self._reconciler = reconciler
         self._check = check
+        self._on_made = on_made
         self.clouds = reconciler.clouds
 
     def load(self) -> Live:
@@ -58,7 +62,10 @@ class Bound(Reconciler[t.Any]):
     def save(self, live: Live, plan: Plan, written: list[str]) -> Saved:
         """Write what the check permits."""
         self._check(live, plan)
-        return self._reconciler.save(live, plan, written)
+        saved = self._reconciler.save(live, plan, written)
+        if saved.is_written:
+            self._on_made(live.resource)
+        return saved
 
     def read_back(self, live: Live, plan: Plan, saved: Saved) -> tuple[Live, Plan]:
         """What is to be done again is a change like any other."""
@@ -88,7 +95,7 @@ def bound(
     def check(live: Live, plan: Plan) -> None:
         binding.check(step_of(live, plan, names), all_names)
 
-    return Bound(reconciler, check)
+    return Bound(reconciler, check, lambda document: binding.on_made(document, names))
 
 
 def refuse_unplanned(clouds: t.Iterable[Cloud], binding: Binding) -> None:

@@ -41,6 +41,7 @@ FORMAT, VERSION = "rayfleet.anyscale plan", 1
 _DIGESTS, _SIGNATURES = b"rayfleet.anyscale plan: digests", b"rayfleet.anyscale plan: signature"
 # Why a change is refused, in the details of the error.
 BEFORE_DIFFERS, AFTER_DIFFERS, NOT_IN_PLAN = "before_differs", "after_differs", "not_in_plan"
+MADE_BEFORE = "made_before"
 _VERSION_WHEN_ABSENT = "2008-10-17"
 _REMEDY = "Review what it comes to now: make a new plan, with --check and the same variables."
 
@@ -257,12 +258,23 @@ def _by_document(joint: t.Iterable[Step], digester: Digester) -> dict[str, _Chan
 
 
 class Binding:
-    """A plan file that a run is bound to."""
+    """A plan file that a run is bound to.
+
+    made: the changes that earlier runs made by it, by document and cloud, and when. on_made: what to do
+    with a change that this run makes.
+    """
 
     def __init__(self, content: t.Mapping[str, t.Any], key: bytes) -> None:
         self._content = content
         self._digester = Digester(key, content["salt"])
         self.clouds: t.Mapping[str, str] = content["clouds"]
+        self.made: t.Mapping[tuple[str, str], str] = {}
+        self.on_made: t.Callable[[str, tuple[str, ...]], None] = _ignore
+
+    @property
+    def salt(self) -> str:
+        """What no other plan has."""
+        return str(self._content["salt"])
 
     @property
     def made_at(self) -> str:
@@ -283,6 +295,12 @@ class Binding:
         for cloud in step.clouds:
             if cloud not in of_clouds:
                 raise self._not_planned(step.document, cloud)
+            if when := self.made.get((step.document, cloud)):
+                raise _refused(
+                    f"The change of the {step.document} was made {when}, and is to be made again: it was "
+                    "rolled back, or another writer changed the document. A plan is applied once.",
+                    MADE_BEFORE,
+                )
         shared = _parsed(entry["shared"])
         own = _together(of_clouds[cloud] for cloud in step.clouds)
         others = _together(one for cloud, one in of_clouds.items() if cloud not in step.clouds)
@@ -322,6 +340,10 @@ class Binding:
             f"The {document} needs a change that the plan does not show: {found}.",
             NOT_IN_PLAN,
         )
+
+
+def _ignore(_document: str, _clouds: tuple[str, ...]) -> None:
+    """Where no record is kept."""
 
 
 def _together(changes: t.Iterable[_Change]) -> _Change:

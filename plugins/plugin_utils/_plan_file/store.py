@@ -17,7 +17,10 @@ import secrets
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    option,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import atomic_write
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     backup_directory,
@@ -34,6 +37,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.directory
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import open_plain
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file import content
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.record import (
+    PlanRecord,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.recorder import (
     PlanRecorder,
 )
@@ -46,7 +52,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resou
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import WOULD_CHANGE
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
-OPTION = "plan_file (onboard_plan_file in playbooks)"
+OPTION = option("plan_file", "onboard_plan_file")
+AGE_OPTION = option("plan_max_age_hours", "onboard_plan_max_age_hours")
 # A plan for ten thousand clouds has about 10 MB.
 _MOST_BYTES = 64 * 1024 * 1024
 _REMEDY = "Set it to the path of a file that does not exist, or of a plan file to be replaced."
@@ -60,6 +67,7 @@ class PlanStore:
         root, extension = os.path.splitext(self.path)
         self.summary_path = f"{root}.md" if extension == ".json" else f"{self.path}.md"
         self._given_key = _given_key(clouds)
+        self._run_id = next((cloud.settings.run_id or "" for cloud in clouds), "")
         directories = sorted({cloud.settings.backup_dir or "" for cloud in clouds})
         self._backups = backup_directory((directories or [""])[0] or None)
 
@@ -132,7 +140,21 @@ class PlanStore:
                 "been reviewed.",
                 "Make a new plan with --check, and review that.",
             )
+        self._keep_record(binding, key)
         return binding
+
+    def _keep_record(self, binding: content.Binding, key: bytes) -> None:
+        """Let each change of a plan be made once. Raises if a change could not be recorded."""
+        try:
+            check_writable_directory(self._backups)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"What is applied of {OPTION} cannot be recorded in {self._backups}: "
+                f"{getattr(error, 'strerror', None) or error}.",
+                "Set cloud_iam_backup_dir to a directory that this user can write to.",
+            ) from error
+        record = PlanRecord(self._backups, binding.salt, key, self._run_id)
+        binding.made, binding.on_made = record.made(), record.add
 
 
 class PlanInUse:
@@ -140,9 +162,9 @@ class PlanInUse:
     is bound to it.
     """
 
-    def __init__(self, path: str, clouds: Clouds, check_mode: bool) -> None:
-        """Raises InputError if the file cannot be used, or if the engine does not converge all clouds
-        itself: what tasks write is not compared with it.
+    def __init__(self, path: str, clouds: Clouds, check_mode: bool, max_age_hours: int) -> None:
+        """Raises InputError if the file cannot be used, if the plan is too old to be applied, or if the
+        engine does not converge all clouds itself: what tasks write is not compared with it.
         """
         if clouds.for_role:
             names = [f"{name} ({why})" for name, why in clouds.for_role.items()]
@@ -155,7 +177,9 @@ class PlanInUse:
         self.store = PlanStore(path, clouds.for_engine.values())
         self.recorder = PlanRecorder() if check_mode else None
         self.binding = None if check_mode else self.store.read()
-        if check_mode:
+        if self.binding:
+            refuse_old(self.binding.made_at, max_age_hours)
+        else:
             self.store.check_writable()
 
     def notices(self, clouds: Clouds) -> list[str]:
@@ -184,6 +208,18 @@ class PlanInUse:
         return (
             f"The plan is in {self.store.path}. Review {self.store.summary_path}, then run the same "
             "command without --check (or fleet_mode=check) to apply it."
+        )
+
+
+def refuse_old(made_at: str, max_age_hours: int, now: datetime.datetime | None = None) -> None:
+    """Raise for a plan that was made too long ago: who approved it approved it for then."""
+    now = now or datetime.datetime.now(datetime.timezone.utc)
+    hours = (now - datetime.datetime.fromisoformat(made_at)) / datetime.timedelta(hours=1)
+    if hours > max_age_hours:
+        raise InputError(
+            f"The plan of {OPTION} was made at {made_at}, {hours:.0f} hours ago, and {AGE_OPTION} is "
+            f"{max_age_hours}.",
+            "Make a new plan with --check, and review that, or allow this one with a higher number.",
         )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._files import write_record
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files import signed_lines
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.write_record import (
     own_writes,
     record_own_writes,
@@ -120,7 +120,7 @@ def test_a_file_that_others_can_write_to_says_nothing(backups: Backups) -> None:
 
 
 def test_the_record_is_bounded(backups: Backups, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write_record, "MOST_BYTES", 4096)
+    monkeypatch.setattr(signed_lines, "MOST_BYTES", 4096)
     ids = [f"request-{number}" for number in range(100)]
     for request_id in ids:
         backups.record({**ONE, "request_id": request_id})
@@ -131,7 +131,7 @@ def test_the_record_is_bounded(backups: Backups, monkeypatch: pytest.MonkeyPatch
 
 
 def test_threads_lose_no_line(backups: Backups, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write_record, "MOST_BYTES", 60_000)
+    monkeypatch.setattr(signed_lines, "MOST_BYTES", 60_000)
     ids = [f"request-{number}" for number in range(160)]
 
     def record(part: int) -> None:

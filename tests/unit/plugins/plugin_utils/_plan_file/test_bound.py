@@ -15,7 +15,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    RefusedError,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     Document,
     statements_of,
@@ -154,6 +157,42 @@ def test_what_was_planned_is_applied(tmp_path: Path) -> None:
     assert states_of(fleet.apply()) == dict.fromkeys("abc", "changed")
     assert fleet.world.documents["bucket data"] == ["theirs", "a", "b"]
     assert states_of(fleet.apply()) == dict.fromkeys("abc", "in_sync")
+
+
+def test_a_change_is_made_once(tmp_path: Path) -> None:
+    """After a rollback, or another writer's, another plan is needed. It is for what that shows."""
+    fleet = Fleet(tmp_path, {"a": "data", "b": "data"}, bucket__data=["theirs"])
+    earlier = {name: list(found) for name, found in fleet.world.documents.items()}
+    fleet.plan()
+    fleet.apply()
+    fleet.world.documents.clear()
+    fleet.world.documents.update(earlier)
+    again = fleet.apply()
+    assert reasons_of(again) == dict.fromkeys("ab", "made_before")
+    assert "by run 4711" in again.outcomes["a"]["msg"]
+    assert fleet.world.documents == earlier
+    fleet.plan()
+    assert states_of(fleet.apply()) == dict.fromkeys("ab", "changed")
+
+
+def test_an_edit_of_one_document_refuses_what_was_made_of_it_alone(tmp_path: Path) -> None:
+    fleet = Fleet(tmp_path, {"a": "data", "b": "b"})
+    fleet.plan()
+    fleet.apply()
+    fleet.world.documents["trust a"] = []
+    again = fleet.apply()
+    assert (states_of(again)["b"], reasons_of(again)) == ("in_sync", {"a": "made_before"})
+
+
+def test_the_rest_of_a_plan_is_applied_by_a_later_run(tmp_path: Path) -> None:
+    """Other parts, other clouds, and what could not be written."""
+    fleet = Fleet(tmp_path, {"a": "data", "b": "data", "c": "c"})
+    fleet.plan()
+    fleet.world.errors["write", "bucket data"] = RefusedError("Denied.")
+    assert states_of(fleet.apply(names="ac")) == {"a": "failed", "c": "changed"}
+    fleet.world.errors.clear()
+    fleet.apply(names="b", stages=["trust"])
+    assert states_of(fleet.apply()) == {"a": "changed", "b": "changed", "c": "in_sync"}
 
 
 EDITS: dict[str, tuple[str, list[str], str]] = {
