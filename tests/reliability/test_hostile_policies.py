@@ -18,6 +18,9 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, reject, settings, strategies as st
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
+    policies_equal,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox, _aws_rules, _principals
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
@@ -44,7 +47,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.module_assertions impor
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy import builders
 
-TRUST, BUCKET = "iam_trust_ec2", "s3_cloud_access"
+TRUST, BUCKET, RESTORE = "iam_trust_ec2", "s3_cloud_access", "backup_restore"
 NAME = "fleet-data"
 OBJECTS = f"arn:aws:s3:::{NAME}/exports/*"
 OTHER = "ray-team-b"
@@ -450,6 +453,48 @@ def test_a_random_policy_loses_nothing(
     assert ended(scene, run_module, module, options) == after_present
     if NAMED_BY[module] not in json.dumps(found) and after_present[0]:
         assert after_present[1] == raws_of(found)
+
+
+@pytest.mark.parametrize("module", RANDOM)
+@EXAMPLES
+@given(data=st.data())
+def test_a_rollback_gives_a_random_policy_back_as_it_was_spelled(
+    scene: Sandbox, run_module: Run, module: str, data: st.DataObject
+) -> None:
+    """After onboarding, after offboarding, and after both at once; its own rollback gives back what
+    there was before it. Check mode predicts each document.
+    """
+    scene.settings(trust_quota=100_000)
+    shown = Shown(scene, module)
+    put(shown, json.loads(json.dumps(data.draw(RANDOM[module])).replace(builders.ACCOUNT, ACCOUNT)))
+    documents, files = [shown.document()], list[str]()
+    for state in data.draw(st.sampled_from([["present"], ["absent"], ["present", "absent"]])):
+        made = predicted(run_module, shown, module, **OPTIONS[module], **LONG[module], state=state)
+        files += [made["backup_file"]] if made.get("changed") else []
+        documents.append(shown.document())
+    if not files:
+        return
+    back = predicted(run_module, shown, RESTORE, files=files, force=True)
+    assert shown.document() == documents[0]
+    if back["changed"]:
+        predicted(run_module, shown, RESTORE, files=[back["backup_file"]], force=True)
+        assert shown.document() == documents[-1]
+
+
+def predicted(run_module: Run, shown: Shown, module: str, **options: t.Any) -> Json:
+    """The result of a module, once check mode has predicted the document that there is then."""
+    before = shown.document()
+    prediction = run_module(module, **options, backup=True, check=True)
+    assert shown.document() == before
+    made = run_module(module, **options, backup=True)
+    assert made.get("failed") == prediction.get("failed"), made
+    if not made.get("failed"):
+        assert made["changed"] == prediction["changed"]
+        assert made["diff"]["after"] == prediction["diff"]["after"]
+        after = json.loads(prediction["diff"]["after"] or '{"Statement": []}')
+        # AWS itself shows a list with one principal as a text
+        assert policies_equal(after, shown.document())
+    return made
 
 
 def raws_of(document: Json) -> list[Json]:

@@ -12,6 +12,7 @@ import dataclasses
 import re
 
 import pytest
+from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restore_plan import (
     Equality,
@@ -451,3 +452,44 @@ def test_the_undo_gives_access_again_to_whom_the_run_took_all(case: str) -> None
     kind, before, after, expected = UNDONE[case]
     target = {"role_arn": "arn:aws:iam::222222222222:role/ray", "bucket": "b"}
     assert gives_access_again(Backup(kind, target, "222222222222", before, after)) is expected
+
+
+# --- any history ----------------------------------------------------------------------------------
+
+
+@given(
+    events=st.lists(st.sampled_from(["run", "another writer"]), min_size=1, max_size=8),
+    data=st.data(),
+)
+def test_a_rollback_reverts_the_runs_that_it_names_and_nothing_else(
+    events: list[str], data: st.DataObject
+) -> None:
+    """Whatever runs and other writers did one after the other: it is refused where anything else was
+    done since the first of its runs, the error says whether that were runs and which, and with these
+    it is not refused.
+    """
+    states = [str(number) for number in range(len(events) + 1)]
+    runs = [place for place, event in enumerate(events) if event == "run"]
+    if not runs:
+        return
+    chosen = sorted(data.draw(st.sets(st.sampled_from(runs), min_size=1)))
+    found = {place: (states[place], states[place + 1]) for place in runs}
+    since = range(chosen[0], len(events))
+    others = {str(place): found[place] for place in runs if place in since and place not in chosen}
+    obstacles = Obstacles(
+        runs=[str(place) for place in reversed(chosen)], read_others=lambda: of_runs(**others)
+    )
+    backups = chain(*(found[place] for place in chosen))
+    if not others and all(events[place] == "run" for place in since):
+        assert decide(backups, states[-1], same, False, obstacles).reason
+        return
+    with naming_variables(), pytest.raises(RefusedError) as caught:
+        decide(backups, states[-1], same, False, obstacles)
+    if any(events[place] != "run" for place in since):
+        assert "by another writer" in caught.value.message
+        return
+    told = re.search("rollback_run=([0-9,]+)", caught.value.remedy)
+    assert told
+    together = sorted(map(int, told[1].split(",")))
+    assert together == [place for place in runs if place in since]
+    assert decide(chain(*(found[place] for place in together)), states[-1], same, False).reason
