@@ -59,6 +59,7 @@ _RULES = {
         "mode": {"type": "str", "choices": ["check", "apply"], "default": "apply"},
         "threads": {"type": "int", "default": 16},
         "max_fail_percentage": {"type": "float", "default": 100.0},
+        "confirm": {"type": "bool", "default": True},
     }
 }
 _NAME = "rollback"
@@ -97,7 +98,7 @@ class ActionModule(FleetAction):
                 Feed(folder.create(), display.display) as feed,
                 finishing_on_signals(engine.stop),
             ):
-                rollback.run(names, feed, arguments["max_fail_percentage"])
+                rollback.run(names, feed, arguments["max_fail_percentage"], arguments["confirm"])
         outcomes = rollback.outcomes(names)
         folder.write_outcomes(outcomes)
         kept = kept_line(rollback.kept(plan["kept"]))
@@ -121,8 +122,12 @@ class _Rollback:
     check_mode: bool
     diff: bool
 
-    def run(self, names: t.Sequence[str], feed: Feed, max_fail_percentage: float) -> None:
-        """Plan, and restore unless too many clouds are refused. names: the hosts of the play."""
+    def run(
+        self, names: t.Sequence[str], feed: Feed, max_fail_percentage: float, confirm: bool
+    ) -> None:
+        """Plan, and restore unless too many clouds are refused. names: the hosts of the play. confirm:
+        whether restored policies are read again after a time.
+        """
         engine = self.engine
         feed.stage("Plan", len(names))
         engine.plan()
@@ -137,6 +142,8 @@ class _Rollback:
             return
         feed.stage("Restore", len(pending))
         engine.restore()
+        if confirm:
+            engine.confirm()
         for name, outcome in self.outcomes(pending).items():
             self._show(feed, name, outcome)
 

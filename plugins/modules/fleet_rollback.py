@@ -60,6 +60,14 @@ options:
       - If more than this percentage of the clouds is refused, nothing is written.
     type: float
     default: 100.0
+  confirm:
+    description:
+      - Whether to read restored policies again three seconds after the last write, when a write that
+        another controller had planned before has arrived. If it took back what was restored, the clouds
+        fail, and what it wrote stays.
+    type: bool
+    default: true
+    version_added: 1.0.0
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes.run_once
 attributes:

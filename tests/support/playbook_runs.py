@@ -170,7 +170,9 @@ def run_playbook(
     log.unlink(missing_ok=True)
     playbook = name if name.endswith(".yml") else f"rayfleet.anyscale.{name}"
     if not confirm:
-        arguments = ("-e", "onboard_read_back=false", "-e", "offboard_read_back=false", *arguments)
+        waiting = ("onboard", "offboard", "rollback")
+        given = [part for one in waiting for part in ("-e", f"{one}_read_back=false")]
+        arguments = (*given, *arguments)
     if name == "offboard":
         # The playbook requires a selection: here it is whatever else the arguments leave.
         arguments = ("-e", "fleet_clouds=*", *arguments)

@@ -32,20 +32,37 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.conver
     execute,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
+    SETTLED_SECONDS,
+    LivePolicy,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
     Live,
     Reconciler,
+    Saved,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restore import (
     RestoreModule,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    ConflictError,
     RefusedError,
     TaskError,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
+    BUCKET_POLICY,
+    ROLE_POLICY,
+    TRUST_POLICY,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.write_record import (
     record_own_writes,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
+    statements_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
+    missing_statements,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import SYSTEM_CLOCK, Clock
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.documents import (
@@ -61,6 +78,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states impo
     WOULD_CHANGE,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.threads import for_each
+
+# What is replaced as a whole, so that a writer that has read it before takes a restoration back.
+_POLICIES = (TRUST_POLICY, BUCKET_POLICY, ROLE_POLICY)
 
 Json = dict[str, t.Any]
 
@@ -230,6 +250,20 @@ class RollbackEngine:
             for host in one.hosts if one.error else ():
                 self.errors.setdefault(host, t.cast(TaskError, one.error))
 
+    def confirm(self) -> None:
+        """Read restored policies again, after the time that another controller needs to write what it
+        had planned before. What it has overwritten is not written again: there is more in it, which
+        nobody has decided to remove.
+        """
+        written = [
+            one
+            for one in self._restorations
+            if one.kind in _POLICIES and one.journal.written and not one.error
+        ]
+        if written and not self.is_stopped:
+            self._clock.sleep(SETTLED_SECONDS)
+            self._each(_confirm, written)
+
     # --- outcomes ---------------------------------------------------------------------------------
 
     def outcome_of(self, host: str, check_mode: bool) -> Json:
@@ -318,6 +352,33 @@ def _recording(one: Restoration) -> t.Iterator[None]:
                     record_own_writes(writes, session.caller_arn(), one.params)
 
 
+def _confirm(one: Restoration) -> None:
+    """Raise if another writer took back what a restoration gave or took. That it added something is no
+    harm.
+    """
+    reconciler, live = t.cast("Reconciler[t.Any]", one.reconciler), t.cast(Live, one.live)
+    try:
+        live, again = reconciler.read_back(live, one.plan, Saved())
+        is_other = again.changed
+    except RefusedError:
+        live, is_other = reconciler.load(), True
+    if is_other and not (isinstance(live, LivePolicy) and is_kept(one.plan, live)):
+        raise ConflictError(
+            f"The {one.resource} was restored, and then overwritten by another writer, which had read "
+            "it before. It was left as it is now.",
+            "Wait until that writer has ended, such as another job for the same clouds, then run the "
+            "rollback again. With --check it says first what is left to restore.",
+        )
+
+
+def is_kept(plan: Plan, live: LivePolicy) -> bool:
+    """Whether a live policy has all statements that a plan led to, and none of those that it removed."""
+    removed = missing_statements(statements_of(plan.before), plan.after, live.arns)
+    return not missing_statements(statements_of(plan.after), live.document, live.arns) and (
+        missing_statements(removed, live.document, live.arns) == removed
+    )
+
+
 def _place(one: Restoration) -> tuple[int, int]:
     return place_of(one.step, one.kind)
 
@@ -332,6 +393,7 @@ def _shared(one: Restoration, host: str) -> RefusedError:
 def _failure(error: TaskError, found: t.Sequence[Restoration]) -> Json:
     """The error, with what was restored before it."""
     failure = error.failure()
-    if restored := ", ".join(one.resource for one in found if one.plan.changed and one.is_written):
+    written = [one for one in found if one.plan.changed and one.is_written and not one.error]
+    if restored := ", ".join(one.resource for one in written):
         failure["msg"] = f"{failure['msg']} Already restored: {restored}."
     return failure

@@ -537,9 +537,8 @@ def test_a_run_is_rolled_back_and_the_rollback_as_well(
     check = run_playbook(running_sandbox, "rollback", inventory, *options, "--check", "--diff")
     assert (check.exit_status, check.writes) == (0, [])
     assert '-      "Sid": "AnyscaleEC2Trust"' in check.output
-    first = run_playbook(
-        running_sandbox, "rollback", inventory, *options, "-e", "cloud_iam_run_id=back"
-    )
+    back = ("-e", "cloud_iam_run_id=back")
+    first = run_playbook(running_sandbox, "rollback", inventory, *options, *back, confirm=True)
     assert first.exit_status == 0, first.output
     assert Look(running_sandbox).differing(earlier) == []
     [kept] = [line for line in first.lines if line.startswith("Kept")]

@@ -17,6 +17,9 @@ from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import record_write
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
+    LivePolicy,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
     Live,
     Reconciler,
@@ -40,6 +43,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.docume
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.engine import (
     Restoration,
     RollbackEngine,
+    is_kept,
 )
 from ansible_collections.rayfleet.anyscale.tests.support.fake_clock import QuickTime
 
@@ -51,7 +55,8 @@ PLANNED, WRITTEN = "planned", "written"
 @dataclasses.dataclass
 class World:
     """The documents by name, their earlier states, and what is refused: when planned, or only when
-    written, as where another writer was faster.
+    written, as where another writer was faster. overwritten: what another writer overwrites after it was
+    read back, with something that is not to be lost, or with what was there before.
     """
 
     lock_dir: str
@@ -59,6 +64,8 @@ class World:
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
     writes: list[str] = dataclasses.field(default_factory=list)
     loaded: dict[str, int] = dataclasses.field(default_factory=dict)
+    read_back: list[str] = dataclasses.field(default_factory=list)
+    overwritten: dict[str, bool] = dataclasses.field(default_factory=dict)
 
 
 class Document(Reconciler[Live]):
@@ -89,6 +96,11 @@ class Document(Reconciler[Live]):
         return Saved()
 
     def read_back(self, live: Live, plan: Plan, saved: Saved) -> tuple[Live, Plan]:
+        self._world.read_back.append(self._name)
+        if self._world.read_back.count(self._name) > 1 and self._name in self._world.overwritten:
+            if self._world.overwritten[self._name]:
+                raise RefusedError(f"{self._name} was changed by another writer after the run.")
+            return live, dataclasses.replace(plan, reasons=("changed_since_backup",))
         return live, dataclasses.replace(plan, reasons=())
 
 
@@ -333,3 +345,67 @@ def test_too_many_refused_clouds_refuse_the_rollback_as_a_whole(
     assert engine.rolled_back_hosts(check_mode) == [
         host for host, state in found.items() if state not in (FAILED, "not_reached")
     ]
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["with something new", "as it was"])
+def test_what_another_writer_overwrites_after_the_read_back_is_found(
+    world: World, is_new: bool
+) -> None:
+    """It had read the policy before that was restored. Its clouds fail, and what it wrote stays."""
+    clock = QuickTime()
+    world.overwritten = {"bucket": is_new}
+    documents = [
+        document(world, "bucket", "a", "b", kind="bucket_policy"),
+        document(world, "trust", "c"),
+        document(world, "config", "c", kind="compute_config", step=CLUSTERS),
+    ]
+    engine = engine_of(documents, clock=t.cast(t.Any, clock))
+    engine.plan()
+    engine.restore()
+    engine.confirm()
+    assert states(engine) == {"a": FAILED, "b": FAILED, "c": CHANGED}
+    outcome = engine.outcome_of("a", False)
+    assert "bucket was restored, and then overwritten by another writer" in outcome["msg"]
+    assert "run the rollback again" in outcome["msg"]
+    assert "Already restored" not in outcome["msg"]
+    assert outcome["changed"] is True
+    assert world.writes.count("bucket") == 1
+    assert sorted(world.read_back) == ["bucket", "bucket", "config", "trust", "trust"]
+    assert clock.slept == pytest.approx(3.0, abs=0.1)
+
+
+def policy(*sids: str) -> dict[str, t.Any]:
+    return {
+        "Version": "2012-10-17",
+        "Statement": [{"Sid": sid, "Effect": "Allow", "Action": f"s3:{sid}"} for sid in sids],
+    }
+
+
+KEPT = {
+    "what was restored": ("Given", True),
+    "and a statement of another writer": ("Given New", True),
+    "what was given is gone": ("New", False),
+    "what was taken is back": ("Given Taken", False),
+    "nothing": ("", False),
+}
+
+
+@pytest.mark.parametrize("case", KEPT)
+def test_a_restoration_to_which_another_writer_added_is_kept(case: str) -> None:
+    sids, expected = KEPT[case]
+    live = LivePolicy("policy", policy(*sids.split()))
+    assert is_kept(Plan(policy("Taken"), policy("Given")), live) is expected
+
+
+def test_nothing_is_waited_for_where_no_policy_was_written(world: World) -> None:
+    clock = QuickTime()
+    world.live = {"trust": "old"}
+    documents = [
+        document(world, "trust", "a"),
+        document(world, "config", "a", kind="compute_config", step=CLUSTERS),
+    ]
+    engine = engine_of(documents, clock=t.cast(t.Any, clock))
+    engine.plan()
+    engine.restore()
+    engine.confirm()
+    assert (clock.slept, states(engine)) == (0, {"a": CHANGED})
