@@ -32,6 +32,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit_res
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_results import (
     not_permitted,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.next_plays import pass_on
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.events import AUDIT
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import (
@@ -75,12 +76,13 @@ class ActionModule(FleetAction):
             found = self._audit(arguments, folder, not_permitted(names, hostvars))
         left = {name: found[name] for name in arguments["hosts"] if name in found}
         folder.write("run", {"left_to_tasks": list(left)})
-        return {
+        facts = {
             "hosts": arguments["hosts"],
             "left": list(left),
-            "obstacles": left,
             "check_mode": self._task.check_mode,
         }
+        pass_on(folder, folder.read_outcomes(), list(left), names, facts)
+        return {"left": list(left), "obstacles": left}
 
     def _audit(
         self, arguments: Json, folder: RunFolder, strangers: t.Container[str]

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Converge a fleet of clouds in this worker process, a step for each item of a loop. The
-documentation is in plugins/modules.
-"""
+"""Converge a fleet of clouds in this worker process. The documentation is in plugins/modules."""
 
 from __future__ import annotations
 
@@ -37,6 +35,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds i
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.parts import chosen_stages
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.next_plays import pass_on
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.store import (
     OPTION as PLAN_OPTION,
     PlanInUse,
@@ -51,7 +50,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.signals imp
 _RULES = {
     "argument_spec": {
         "run": {"type": "str", "required": True},
-        "step": {"type": "int", "required": True},
         "hosts": {"type": "list", "elements": "str", "required": True},
         "refused": {"type": "dict", "default": {}},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -70,10 +68,6 @@ _RULES = {
         "plan_max_age_hours": {"type": "int", "default": 168},
     }
 }
-# The runs of this process: the items of a loop share it.
-_runs: dict[str, Run] = {}
-_plans: dict[str, PlanInUse] = {}
-
 Json = dict[str, t.Any]
 display = Display()
 
@@ -86,38 +80,35 @@ class ActionModule(FleetAction):
     rules = _RULES
 
     def run_for(self, names: list[str], hostvars: t.Any, arguments: Json) -> Json:
-        """Do one step, and record the outcomes so far."""
+        """Plan and converge, and record the outcomes."""
         gc.freeze()
         folder = RunFolder(arguments["run"])
         arguments["plan_file"] = self._plan_path(arguments)
         # The directory in which a local connection runs modules.
         with contextlib.chdir(self._loader.get_basedir()):
-            counts, run = self._step(folder, arguments)
-        if run.is_finished:
-            run.end()
-            _runs.pop(arguments["run"], None)
-            folder.write_outcomes(run.outcomes)
-            plan = _plans.pop(arguments["run"], None)
-            # Half a plan must not be taken for a whole one.
-            is_whole = plan is not None and not run.was_interrupted
-            folder.write(
-                "run",
-                {
-                    "step": _label(arguments),
-                    "left_to_tasks": run.role_clouds,
-                    "batches": run.batches_told,
-                    "of_plan": plan.finish(run.outcomes) if plan and is_whole else "",
-                },
-            )
-        warnings, run.warnings = run.warnings, []
+            run, plan = self._new_run(folder, arguments)
+            planned = run.plan()
+            with finishing_on_signals(run.stop):
+                while not run.is_finished:
+                    run.converge_next()
+        run.end()
+        folder.write_outcomes(run.outcomes)
+        pass_on(folder, run.outcomes, run.role_clouds, names, _facts(run))
+        # Half a plan must not be taken for a whole one.
+        is_whole = plan is not None and not run.was_interrupted
+        folder.write(
+            "run",
+            {
+                "step": _label(arguments),
+                "left_to_tasks": run.role_clouds,
+                "batches": run.batches_told,
+                "of_plan": plan.finish(run.outcomes) if plan and is_whole else "",
+            },
+        )
         return {
-            **counts,
-            "finished": run.is_finished,
+            **planned,
             "stopped": run.stopped,
-            "left_to_tasks": [len(batch) for batch in run.role_batches],
-            "tolerated_percentage": run.options.tolerated_percentage,
-            "check_mode": run.options.check_mode,
-            "warnings": warnings,
+            "warnings": run.warnings,
         }
 
     def _plan_path(self, arguments: Json) -> str | None:
@@ -133,16 +124,7 @@ class ActionModule(FleetAction):
             )
         return os.path.abspath(os.path.expanduser(path))
 
-    def _step(self, folder: RunFolder, arguments: Json) -> tuple[Json, Run]:
-        run = _runs.get(arguments["run"])
-        if run is None:
-            run = self._new_run(folder, arguments)
-            _runs[arguments["run"]] = run
-            return run.plan(), run
-        with finishing_on_signals(run.stop):
-            return run.converge_next(), run
-
-    def _new_run(self, folder: RunFolder, arguments: Json) -> Run:
+    def _new_run(self, folder: RunFolder, arguments: Json) -> tuple[Run, PlanInUse | None]:
         options = _options(
             arguments,
             check_mode=self._task.check_mode or arguments["mode"] == "check",
@@ -175,9 +157,17 @@ class ActionModule(FleetAction):
         run = Run(engine, options, clouds, feed, plan.recorder if plan else None)
         run.warnings += notices
         if plan:
-            _plans[arguments["run"]] = plan
             run.warnings += plan.notices(clouds)
-        return run
+        return run, plan
+
+
+def _facts(run: Run) -> Json:
+    """What the plays after this one need to know."""
+    return {
+        "left_to_tasks": [len(batch) for batch in run.role_batches],
+        "tolerated_percentage": run.options.tolerated_percentage,
+        "check_mode": run.options.check_mode,
+    }
 
 
 def _plan_in_use(arguments: Json, clouds: Clouds, check_mode: bool) -> PlanInUse | None:

@@ -32,6 +32,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.host_variables import (
     HostVariables,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.next_plays import pass_on
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.engine import (
     Restoration,
@@ -104,13 +105,9 @@ class ActionModule(FleetAction):
         kept = kept_line(rollback.kept(plan["kept"]))
         run = {"step": _NAME, "left_to_tasks": [], "lines": plan["lines"], "kept": kept}
         folder.write("run", run)
+        pass_on(folder, outcomes, [], names, {"check_mode": check_mode})
         states = [outcome["state"] for outcome in outcomes.values()]
-        return {
-            "counts": {state: states.count(state) for state in dict.fromkeys(states)},
-            "left_to_tasks": [],
-            "tolerated_percentage": arguments["max_fail_percentage"],
-            "check_mode": check_mode,
-        }
+        return {"counts": {state: states.count(state) for state in dict.fromkeys(states)}}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,6 +14,9 @@ from ansible.utils.display import Display
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
     FleetAction,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.awx_artifacts import (
+    artifact_name,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.of_role import role_outcome
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.summary import (
     backups_of,
@@ -61,16 +64,18 @@ class ActionModule(FleetAction):
         unseen = left_out(outcomes)
         told = [*([to_add] if to_add else []), *closing, *unseen, *more, *of_plan]
         display.display("\n".join(["", *told]))
+        artifact = run.get("artifact") or {
+            "step": run["step"],
+            "counts": counts,
+            "failed_clouds": failed,
+            "runs": sorted({backup["run"] for backup in backups_of(outcomes)}),
+        }
+        name = artifact_name(run["step"], hostvars["localhost"].get("awx_job_id"))
         return {
             "counts": counts,
             "failed_clouds": failed,
-            "artifact": run.get("artifact")
-            or {
-                "step": run["step"],
-                "counts": counts,
-                "failed_clouds": failed,
-                "runs": sorted({backup["run"] for backup in backups_of(outcomes)}),
-            },
             "lines": (run.get("lines") or lines_of(*of_run)) + more,
             "lines_to_add": to_add,
+            # What set_stats returns, without a task of its own, whose events each slice would have again.
+            "ansible_stats": {"data": {name: artifact}, "per_host": False, "aggregate": True},
         }

@@ -8,79 +8,65 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: fleet_run
-short_description: The hosts that the next plays of a run of the fleet engine are for
-version_added: 0.7.0
+short_description: What the plays after the fleet engine need to know of its run
+version_added: 1.0.0
 author: Rayfleet contributors (@rayfleet)
 description:
-  - Returns the hosts that a run of M(rayfleet.anyscale.fleet_converge) leaves to the next plays of
-    a playbook, each with the group that it is to be added to.
-  - The hosts of a play are passed as a group, because a list of names as the C(hosts) of a play is
-    repeated in every event of AWX.
+  - Returns the facts of the run that M(rayfleet.anyscale.fleet_converge), M(rayfleet.anyscale.fleet_audit)
+    or M(rayfleet.anyscale.fleet_rollback) finished last in this run of Ansible.
+  - They are read from a file in Ansible's temporary directory. A task that sets a fact would have events
+    of its own in AWX, which every slice of a job would have again.
 options:
   _terms:
-    description: The RV(rayfleet.anyscale.fleet_selection_info#module:run) of the selection.
-    type: str
-    required: true
-  standby:
-    description: The selected hosts. If no host is left for a play, or all that are have failed, the
-      first of them that has not failed is added. A play in which all hosts fail would end the run.
-    type: list
-    elements: str
-    required: true
+    description: None. The lookup takes no terms.
+seealso:
+  - plugin: rayfleet.anyscale.fleet_run_hosts
+    plugin_type: lookup
 """
 
 EXAMPLES = r"""
-- name: Group the clouds for the next plays
-  ansible.builtin.add_host:
-    name: "{{ item.name }}"
-    groups: "{{ item.group }}"
-  loop: "{{ query('rayfleet.anyscale.fleet_run', selection.run, standby=selection.hosts) }}"
-  run_once: true
-  changed_when: false
+- name: Report
+  hosts: "{{ query('rayfleet.anyscale.fleet_run_hosts', 'report') }}"
+  connection: local
+  gather_facts: false
+  vars:
+    fleet_run: "{{ lookup('rayfleet.anyscale.fleet_run') }}"
+  tasks:
+    - name: Report the outcome of the cloud
+      rayfleet.anyscale.fleet_outcome_info:
+        run: "{{ fleet_run.run }}"
 """
 
 RETURN = r"""
 _raw:
   description:
-    - For each host its name and a group. The group C(fleet_<run>_tasks) has the hosts that tasks of
-      their own are to converge, C(fleet_<run>_report) those that changed, would change or failed.
+    - A list with one dictionary. It is empty if no run has finished, as with C(--list-tasks).
+    - C(run) is the RV(rayfleet.anyscale.fleet_selection_info#module:run) of the selection, and
+      C(check_mode) says whether the outcomes are predicted.
+    - After M(rayfleet.anyscale.fleet_converge), C(left_to_tasks) is how many hosts each batch has that
+      is left to tasks of their own, and C(tolerated_percentage) the failures in a batch that do not end
+      the rollout.
+    - After M(rayfleet.anyscale.fleet_audit), C(hosts) are the selected hosts, and C(left) those of them
+      that were not audited.
   type: list
   elements: dict
-  sample: [{"name": "vision-prod", "group": "fleet_0f3a9c41_report"}]
+  sample: [{"run": "0f3a9c41", "check_mode": false, "left_to_tasks": [], "tolerated_percentage": 100.0}]
 """
 
 import typing as t
 
-from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.next_plays import (
-    hosts_of_next_plays,
+    facts_of_run,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
 
 
 class LookupModule(LookupBase):
-    """Returns the hosts with their groups."""
+    """Returns the facts."""
 
     def run(
         self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any
-    ) -> list[dict[str, str]]:
-        """Return one item for each host and group."""
-        self.set_options(var_options=variables, direct=kwargs)
-        [run] = terms
-        try:
-            folder = RunFolder(str(run))
-        except TaskError as error:
-            raise AnsibleLookupError(error.failure()["msg"]) from None
-        groups = hosts_of_next_plays(
-            folder.read_outcomes(),
-            folder.read("run", {}).get("left_to_tasks", []),
-            self.get_option("standby"),
-        )
-        return [
-            {"name": name, "group": f"fleet_{run}_{group}"}
-            for group, names in groups.items()
-            for name in names
-        ]
+    ) -> list[dict[str, t.Any]]:
+        """Return them as the only item."""
+        return [facts_of_run()]

@@ -60,7 +60,7 @@ options:
     default: true
   fail_on:
     description:
-      - Which clouds P(rayfleet.anyscale.fleet_run#lookup) returns for the play that reports, as the
+      - Which clouds P(rayfleet.anyscale.fleet_run_hosts#lookup) returns for the play that reports, as the
         option of M(rayfleet.anyscale.audit_report) is set there. Here the task fails for none.
     type: str
     choices: [never, error, drift]
@@ -112,12 +112,6 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-hosts:
-  description: The value of O(hosts), for the plays after this one.
-  returned: always
-  type: list
-  elements: str
-  sample: [vision-prod, speech-lab]
 left:
   description: The hosts that were not audited, in order.
   returned: always
@@ -129,9 +123,4 @@ obstacles:
   returned: always
   type: dict
   sample: {"speech-lab": "the connection is ssh"}
-check_mode:
-  description: Whether the run is in check mode, for the plays after this one. An audit is the same.
-  returned: always
-  type: bool
-  sample: false
 """

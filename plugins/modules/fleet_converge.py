@@ -21,14 +21,15 @@ description:
   - Written policies are read back after three seconds, in which another controller, which shares no
     locks with this one, has written what it had planned before. What was overwritten is restored,
     up to three times.
-  - The task is one step of a run, the item of a loop. The first item plans all hosts, each further
-    one converges a batch. The loop ends when RV(finished) is true. The task requires
-    C(run_once=true).
+  - With O(rings), O(canary_percent) or O(serial), the clouds that need changes are converged in batches,
+    one after the other. All hosts are planned before the first batch, and those of a batch again before it
+    begins.
+  - The task requires C(run_once=true).
   - The task does not fail for what happens to a cloud, so that the run continues for the others.
     M(rayfleet.anyscale.fleet_outcome_info) returns the outcome of each cloud, and fails for those
     that failed.
   - Hosts whose modules would not run on the controller, as the same user and with the same Python,
-    are left to tasks of their own, see P(rayfleet.anyscale.fleet_run#lookup).
+    are left to tasks of their own, see P(rayfleet.anyscale.fleet_run_hosts#lookup).
   - C(module_defaults) and C(environment) are not used. Each connection option has a variable
     instead.
   - Tags of the command line choose the parts V(trust), V(bucket) and V(compute_config). Another tag
@@ -42,11 +43,6 @@ options:
     description:
       - The RV(rayfleet.anyscale.fleet_selection_info#module:run) of the selection.
     type: str
-    required: true
-  step:
-    description:
-      - The number of the step, from 0. Each task does the next step, whatever its number.
-    type: int
     required: true
   hosts:
     description:
@@ -194,13 +190,8 @@ EXAMPLES = r"""
   rayfleet.anyscale.fleet_converge:
     run: "{{ selection.run }}"
     hosts: "{{ selection.hosts }}"
-    step: "{{ item }}"
     canary_percent: 5
-  loop: "{{ range(selection.hosts | length + 1) | list }}"
-  loop_control:
-    break_when: step.finished
   run_once: true
-  register: step
 
 - name: Summarize the run
   rayfleet.anyscale.fleet_summary_info:
@@ -216,39 +207,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 counts:
-  description: How many hosts of the step have which outcome. The plan counts all hosts, a batch its
-    own.
+  description: How many hosts have which outcome of the plan. Those that are C(pending) need changes.
   returned: success
   type: dict
   sample: {"pending": 12, "in_sync": 488, "failed": 0, "deferred": 0}
 batches:
   description: The number of batches.
-  returned: for the first step
+  returned: success
   type: int
   sample: 1
-finished:
-  description: Whether there is no further step.
-  returned: success
-  type: bool
-  sample: true
 stopped:
   description: Whether too many hosts have failed.
-  returned: success
-  type: bool
-  sample: false
-left_to_tasks:
-  description: How many hosts each batch has that is left to tasks of their own.
-  returned: success
-  type: list
-  elements: int
-  sample: []
-tolerated_percentage:
-  description: The failures in a batch that do not end the rollout.
-  returned: success
-  type: float
-  sample: 100.0
-check_mode:
-  description: Whether the outcomes are predicted.
   returned: success
   type: bool
   sample: false

@@ -108,20 +108,4 @@ counts:
   returned: success
   type: dict
   sample: {changed: 3, failed: 1}
-left_to_tasks:
-  description: Always empty. The playbooks need it.
-  returned: success
-  type: list
-  elements: int
-  sample: []
-tolerated_percentage:
-  description: The O(max_fail_percentage).
-  returned: success
-  type: float
-  sample: 100.0
-check_mode:
-  description: Whether it only predicted.
-  returned: success
-  type: bool
-  sample: false
 """

@@ -16,6 +16,7 @@ description:
     own recap.
   - Displays the counts, the clouds that failed, were not reached or are not permitted, and how to go
     on, as they stand.
+  - Publishes the counts for the next jobs of a workflow of AWX.
   - The task requires C(run_once=true), which also gives its result to all hosts.
 options:
   run:
@@ -60,14 +61,6 @@ failed_clouds:
   type: list
   elements: str
   sample: [vision-lab]
-artifact:
-  description: The counts and the failed clouds with the name of the step, for
-    P(ansible.builtin.set_stats#module). The jobs of a workflow are added up from it. C(runs) has the
-    IDs of the backups of the run. For an audit, the counts are those of the report, and C(paths) has
-    its files.
-  returned: success
-  type: dict
-  sample: {"step": "onboard", "counts": {"selected": 500}, "failed_clouds": [vision-lab], "runs": ["4711"]}
 lines:
   description: The summary for people, with one line for each of the first 200 clouds that were not
     in sync, and the command that restores what was replaced.
@@ -82,4 +75,17 @@ lines_to_add:
   returned: success
   type: str
   sample: ""
+ansible_stats:
+  description: What the task publishes, as M(ansible.builtin.set_stats) does, for the next jobs of a workflow
+    of AWX. C(data) has the counts and the failed clouds with the name of the step, by a name with the ID of
+    the job. The jobs of a workflow are added up from it. C(runs) has the IDs of the backups of the run. For
+    an audit, the counts are those of the report, and C(paths) has its files.
+  returned: success
+  type: dict
+  sample:
+    data:
+      anyscale_onboard_4711:
+        {"step": "onboard", "counts": {"selected": 500}, "failed_clouds": [vision-lab], "runs": ["4711"]}
+    per_host: false
+    aggregate: true
 """

@@ -96,6 +96,7 @@ class Run:
         self._role_batches: list[list[str]] = []
         self._sizes: list[int] = []
         self._next = 0
+        self._is_planning = False
         self.outcomes: dict[str, Json] = {}
         self.warnings: list[str] = [*clouds.warnings]
         self.stopped = False
@@ -156,15 +157,16 @@ class Run:
         counts = {state: states.count(state) for state in (IN_SYNC, FAILED, DEFERRED)}
         return {"counts": {"pending": len(pending), **counts}, "batches": len(self._batches)}
 
-    def converge_next(self) -> Json:
-        """Converge the next batch. Returns its counts."""
+    def converge_next(self) -> None:
+        """Converge the next batch."""
         names = self._batches[self._next]
         # Those that the plan refused have their outcomes, and count as failures of the batch.
         clouds = [self._clouds[name] for name in names if name not in self.outcomes]
         self._next += 1
-        if self._next > 1 and not self.options.check_mode:
-            # The plan of the run is older than the batches before this one.
-            self._engine.plan(clouds)
+        if not self.options.check_mode:
+            self._begin_batch(len(clouds))
+            if self._next > 1:
+                self._plan_again(clouds)
         done_for = _by_cloud(self._carried_out(clouds))
         if self._engine.is_stopped:
             self.stopped = True
@@ -175,7 +177,6 @@ class Run:
         states = [self.outcomes[name]["state"] for name in names if name in self.outcomes]
         if states.count(FAILED) * 100 > self.options.tolerated_percentage * len(names):
             self.stopped = True
-        return {"counts": {state: states.count(state) for state in dict.fromkeys(states)}}
 
     def stop(self) -> None:
         """Let no new save begin."""
@@ -188,6 +189,17 @@ class Run:
             self.outcomes[name] = {"state": NOT_REACHED, "changed": False, "reasons": []}
         self._feed.close()
 
+    def _begin_batch(self, clouds: int) -> None:
+        count = len(self._batches)
+        stage = f"Converge, batch {self._next} of {count}" if count > 1 else "Converge"
+        self._begin(stage, clouds, is_shown=count > 1)
+
+    def _plan_again(self, clouds: t.Sequence[Cloud]) -> None:
+        """The plan of the run is older than the batches before this one."""
+        self._is_planning = True
+        self._engine.plan(clouds)
+        self._is_planning = False
+
     def _carried_out(self, clouds: t.Sequence[Cloud]) -> list[Done]:
         batch = dict.fromkeys(cloud for cloud in clouds if cloud.is_pending)
         if self.options.check_mode:
@@ -195,7 +207,6 @@ class Run:
             if self._recorder:
                 self._recorder.predicted(done)
             return done
-        self._begin("Converge", len(batch))
         done = self._engine.converge(batch, read_back=not self.options.confirm)
         if self.options.confirm:
             self._engine.confirm(done)
@@ -207,15 +218,19 @@ class Run:
             outcome["diff"] = diffs_of(cloud, done)
         return outcome
 
-    def _begin(self, stage: str, clouds: int) -> None:
+    def _begin(self, stage: str, clouds: int, is_shown: bool = False) -> None:
         self._announced.clear()
-        self._feed.stage(stage, clouds)
+        self._feed.stage(stage, clouds, is_shown)
 
     def _announce(self, cloud: Cloud) -> None:
-        """Show that a cloud is planned, or written."""
+        """Show that a cloud is planned, or written. One that is planned again is shown when it is
+        written.
+        """
         outcome = planned_outcome(cloud)
         if cloud.is_pending:
             is_planned = self._next == 0
+            if self._is_planning and not is_planned:
+                return
             outcome["state"] = PENDING if is_planned else CHANGED
             outcome["reasons"] = [] if is_planned else reasons_of(cloud)
         self._show(cloud, outcome)

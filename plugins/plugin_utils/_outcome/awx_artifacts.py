@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Add up the artifacts of the jobs of a workflow, step by step. A sliced step has one job per
-slice.
+"""The artifacts of the jobs of a workflow: how they are named, and added up step by step. A sliced step
+has one job per slice.
 
 This plugin util is private to the collection. Pure.
 """
@@ -19,6 +19,14 @@ Json = dict[str, t.Any]
 _REQUIRED: dict[str, type] = {"step": str, "counts": dict, "failed_clouds": list}
 # The report of an audit; the runs whose backups undo an onboarding.
 _OPTIONAL: dict[str, type] = {"paths": dict, "runs": list}
+
+
+def artifact_name(step: str, job_id: t.Any) -> str:
+    """The name under which a job publishes. Each slice of a job has an ID of its own: of several artifacts
+    with the same name, an AWX workflow passes on only one.
+    """
+    of_job = () if job_id is None else (str(job_id),)
+    return "_".join(("anyscale", step.split()[0], *of_job))
 
 
 def merge_artifacts(artifacts: t.Mapping[str, t.Any]) -> dict[str, Json]:

@@ -2,15 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The hosts that the plays after the fleet engine are for.
+"""The plays after the fleet engine: which hosts they are for, and what they know of its run.
 
-This plugin util is private to the collection. Pure.
+This plugin util is private to the collection.
 """
 
 from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import (
+    RunFolder,
+    passed_on,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import (
     CHANGED,
     FAILED,
@@ -23,6 +27,36 @@ TASKS, REPORT = "tasks", "report"
 MOST_FAILED = 1000
 # The group to which playbooks add the clouds for which tasks of their own failed.
 FAILED_GROUP = "fleet_{run}_failed"
+_FACTS, _HOSTS = "facts", "hosts"
+
+Json = dict[str, t.Any]
+
+
+def pass_on(
+    folder: RunFolder,
+    outcomes: t.Mapping[str, Json],
+    for_role: t.Sequence[str],
+    selected: t.Sequence[str],
+    facts: Json,
+) -> None:
+    """Leave a run to the plays after it, with the facts that they need."""
+    folder.write(_FACTS, {**facts, "run": folder.token})
+    folder.write(_HOSTS, hosts_of_next_plays(outcomes, for_role, selected))
+    folder.pass_on()
+
+
+def facts_of_run() -> Json:
+    """The facts of the run that was passed on last. Empty if there is none, as with --list-tasks."""
+    folder = passed_on()
+    return t.cast(Json, folder.read(_FACTS)) if folder else {}
+
+
+def hosts_of_play(play: str) -> tuple[str, list[str]]:
+    """The group of a play, TASKS or REPORT, of that run, and its hosts."""
+    folder = passed_on()
+    if folder is None:
+        return f"fleet__{play}", []
+    return f"fleet_{folder.token}_{play}", folder.read(_HOSTS)[play]
 
 
 def hosts_of_next_plays(

@@ -79,13 +79,17 @@ class Feed:
             self._shown = None
             self._close_file()
 
-    def stage(self, name: str, clouds: int) -> None:
-        """A stage begins, such as ``Plan``, for so many clouds."""
+    def stage(self, name: str, clouds: int, is_shown: bool = False) -> None:
+        """A stage begins, such as ``Plan``, for so many clouds. is_shown: also at once, on a line of its
+        own, if no callback reads the events.
+        """
         event = StageBegan(name, clouds)
         with self._lock:
             self._write(event)
             if self._shown:
                 self._shown.begin_stage(event, self._clock())
+                if is_shown:
+                    self._display(texts.stage_line(event))
 
     def done(
         self,

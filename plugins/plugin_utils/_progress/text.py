@@ -13,6 +13,7 @@ from __future__ import annotations
 import collections
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.events import StageBegan
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.fit import (
     DOTS,
     display_width,
@@ -56,6 +57,11 @@ def heartbeat(progress: Progress, what: str, check: bool, now: float) -> str:
     """The same as a line of a log, if there is no terminal to draw on."""
     standing = "".join(text for text, _outcome in _standing(progress, what, check, now))
     return standing + _doing(progress, now)
+
+
+def stage_line(stage: StageBegan) -> str:
+    """That a stage begins."""
+    return f"{stage.name}: {stage.clouds} {'cloud' if stage.clouds == 1 else 'clouds'}"
 
 
 def stage_heartbeat(progress: Progress, stage: EngineStage, now: float) -> str:

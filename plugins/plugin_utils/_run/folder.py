@@ -25,6 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_dire
 )
 
 _OUTCOMES = "outcomes.jsonl"
+_PASSED_ON = "passed-on"
 Json = dict[str, t.Any]
 _TOKEN = re.compile(r"[0-9a-f]{8}\Z")
 
@@ -32,6 +33,15 @@ _TOKEN = re.compile(r"[0-9a-f]{8}\Z")
 def new_token() -> str:
     """A name for a run that is unique also if a playbook is imported twice."""
     return secrets.token_hex(4)
+
+
+def passed_on() -> RunFolder | None:
+    """The folder of the run that was passed on last: a playbook may import others one after the other."""
+    try:
+        with open(os.path.join(run_directory(), _PASSED_ON), encoding="utf-8") as file:
+            return RunFolder(file.read())
+    except FileNotFoundError:
+        return None
 
 
 class RunFolder:
@@ -42,6 +52,7 @@ class RunFolder:
             raise InputError(
                 f"run is {token!r}.", "Set it to what the task that selects the clouds returns."
             )
+        self.token = token
         self.path = os.path.join(run_directory(), f"run-{token}")
 
     def create(self) -> str:
@@ -61,6 +72,11 @@ class RunFolder:
                 return json.load(file)
         except FileNotFoundError:
             return default
+
+    def pass_on(self) -> None:
+        """Make it the run that the next plays are about."""
+        self.create()
+        atomic_write(os.path.join(run_directory(), _PASSED_ON), self.token)
 
     def write_outcomes(self, outcomes: t.Mapping[str, Json]) -> None:
         """Write the outcome of each cloud, on a line of its own, which begins with the name."""

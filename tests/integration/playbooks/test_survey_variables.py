@@ -68,7 +68,7 @@ def acted_on(run: Run) -> set[str]:
 
 def published(run: Run, name: str) -> Json:
     """What the run published by that name."""
-    [result] = [*run.named("Publish the counts"), *run.named("Publish the counts and the paths")]
+    [result] = run.named("Summarize the run")
     return result["ansible_stats"]["data"][name]
 
 

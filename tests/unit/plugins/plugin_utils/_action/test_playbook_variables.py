@@ -150,7 +150,7 @@ def test_a_plan_file_is_not_ignored(playbook: str) -> None:
         pytest.param("onboard", "audit_owner", id="the prefix of another playbook"),
         pytest.param("audit", "fleet_mode", id="a variable of another playbook"),
         pytest.param("audit", "onboard_plan_file", id="a plan file, where nothing is written"),
-        pytest.param("onboard", "fleet_step", id="what an earlier playbook has registered"),
+        pytest.param("onboard", "fleet_summary", id="what an earlier playbook has registered"),
     ],
 )
 def test_a_name_is_no_mistake(playbook: str, name: str) -> None:

@@ -8,7 +8,6 @@ cloud.
 
 from __future__ import annotations
 
-import itertools
 import typing as t
 from pathlib import Path
 
@@ -55,7 +54,7 @@ class Events:
     def close(self) -> None:
         """There is nothing to close."""
 
-    def stage(self, name: str, clouds: int) -> None:
+    def stage(self, name: str, clouds: int, is_shown: bool = False) -> None:
         """A stage begins."""
         self.stages.append((name, clouds))
 
@@ -88,13 +87,13 @@ class Fleet:
         feed = t.cast(Feed, self.events)
         self.run = Run(engine, options or RunOptions(), found, feed)
 
-    def finish(self) -> list[Json]:
-        """All steps of the run, with what each returns."""
-        steps = [self.run.plan()]
+    def finish(self) -> Json:
+        """All steps of the run. Returns the counts of the plan."""
+        planned = self.run.plan()
         while not self.run.is_finished:
-            steps.append(self.run.converge_next())
+            self.run.converge_next()
         self.run.end()
-        return steps
+        return planned
 
     @property
     def states(self) -> dict[str, str]:
@@ -144,7 +143,7 @@ def test_without_pending_clouds_there_is_nothing_to_do(tmp_path: Path) -> None:
 
 def test_a_run_without_steps_is_one_batch(tmp_path: Path) -> None:
     fleet = Fleet(World(), clouds_of("abc", tmp_path))
-    assert fleet.finish()[1:] == [{"counts": {"changed": 3}}]
+    fleet.finish()
     assert fleet.order == ["a", "b", "c"]
     assert fleet.states == dict.fromkeys("abc", "changed")
     assert fleet.events.stages == [("Plan", 3), ("Converge", 3)]
@@ -174,15 +173,25 @@ BATCHES: dict[str, tuple[RunOptions, list[str], list[str]]] = {
 }
 
 
+def batches_in(events: Events) -> list[int]:
+    """How many clouds each batch that began has. Of several, each says which it is, on a line of its own."""
+    _plan, *batches = events.stages
+    several = [
+        f"Converge, batch {number} of {len(batches)}" for number in range(1, len(batches) + 1)
+    ]
+    assert [name for name, _clouds in batches] == (several if len(batches) > 1 else ["Converge"])
+    return [clouds for _name, clouds in batches]
+
+
 @pytest.mark.parametrize(("options", "batches", "deferred"), BATCHES.values(), ids=BATCHES)
 def test_the_batches(
     tmp_path: Path, options: RunOptions, batches: list[str], deferred: list[str]
 ) -> None:
     """Of the pending clouds. Who is not to be in this run is deferred."""
     fleet = Fleet(World(), clouds_of("abcd", tmp_path), options, RINGS)
-    plan, *steps = fleet.finish()
+    plan = fleet.finish()
     assert (plan["batches"], plan["counts"]["deferred"]) == (len(batches), len(deferred))
-    assert [step["counts"] for step in steps] == [{"changed": len(batch)} for batch in batches]
+    assert batches_in(fleet.events) == [len(batch) for batch in batches]
     assert fleet.order == list("".join(batches))
     assert [name for name, state in fleet.states.items() if state == "deferred"] == deferred
 
@@ -193,7 +202,8 @@ def test_only_pending_clouds_count_for_the_canary(tmp_path: Path) -> None:
     fleet = Fleet(
         in_sync_world(*names[:6]), clouds_of(names, tmp_path), RunOptions(canary_percent=50)
     )
-    assert [step["counts"] for step in fleet.finish()[1:]] == [{"changed": 1}, {"changed": 1}]
+    fleet.finish()
+    assert batches_in(fleet.events) == [1, 1]
 
 
 def test_a_later_batch_is_planned_anew(tmp_path: Path) -> None:
@@ -206,10 +216,20 @@ def test_a_later_batch_is_planned_anew(tmp_path: Path) -> None:
     fleet.run.converge_next()
     world.documents["bucket b"] = ["b"]
     world.errors["load", "bucket c"] = RefusedError("No.")
-    assert fleet.run.converge_next() == {"counts": {"in_sync": 1}}
-    assert fleet.run.converge_next() == {"counts": {"failed": 1}}
+    fleet.run.converge_next()
+    fleet.run.converge_next()
+    assert fleet.states == {"a": "changed", "b": "in_sync", "c": "failed"}
     assert fleet.order == ["a"]
     assert world.names("fresh") == ["bucket a"], "no other was about to be written"
+
+
+def test_a_cloud_of_a_later_batch_has_not_changed_before_it_is_written(tmp_path: Path) -> None:
+    """Neither is it shown as changed: its write may still fail."""
+    world = World()
+    world.errors["write", "bucket b"] = DENIED
+    fleet = Fleet(world, clouds_of("ab", tmp_path), RunOptions(serial=1))
+    fleet.finish()
+    assert fleet.events.clouds[2:] == [("a", "changed"), ("b", "failed")]
 
 
 def test_the_first_batch_is_not_planned_twice(tmp_path: Path) -> None:
@@ -416,8 +436,8 @@ def test_every_cloud_has_one_outcome(
     names = [*by_name, *others]
     ring_of = dict(zip(names, rings, strict=False))
     fleet = Fleet(world, clouds_of(by_name, tmp_path), options, ring_of, others)
-    steps = fleet.finish()
+    plan = fleet.finish()
     assert sorted([*fleet.states, *fleet.run.role_clouds]) == sorted(names)
     assert len(set(fleet.order)) == len(fleet.order)
-    counted = itertools.chain.from_iterable(step["counts"].values() for step in steps[1:])
-    assert sum(counted) <= steps[0]["counts"]["pending"] + steps[0]["counts"]["failed"]
+    written = [state for state in fleet.states.values() if state in ("changed", "failed")]
+    assert len(written) <= plan["counts"]["pending"] + plan["counts"]["failed"]

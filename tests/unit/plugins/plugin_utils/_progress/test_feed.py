@@ -134,19 +134,22 @@ def test_only_the_user_may_read_events(run: Path, shown: Shown) -> None:
 
 
 def test_a_worker_displays_changes_and_failures_alone(run: Path, shown: Shown) -> None:
-    """With the whole message, escaped, and nothing for a cloud in sync."""
+    """With the whole message, escaped, and nothing for a cloud in sync; of the stages, those that are to
+    be shown.
+    """
     with _feed(run, shown) as feed:
         feed.stage("Plan", 4)
         feed.done("a", "111111111111", "in_sync")
         feed.done("b", "111111111111", "pending")
         feed.done("c", "", "would_change", ["x", "y"])
         feed.done("d", "", "failed", (), f"It failed.\n\x1b[2J {'long ' * 100}end")
-        feed.stage("Converge", 1)
+        feed.stage("Converge", 1, is_shown=True)
         feed.done("b", "111111111111", "changed", ["x"])
         feed.done("b", "111111111111", "changed", ["x"])
     assert shown == [
         ("would change: c: x, y", C.COLOR_CHANGED),
         (f"failed: d, Plan: It failed. \\x1b[2J {'long ' * 100}end", C.COLOR_ERROR),
+        ("Converge: 1 cloud", None),
         ("changed: b (account 111111111111): x", C.COLOR_CHANGED),
     ]
 
@@ -155,7 +158,7 @@ def test_a_worker_displays_nothing_if_its_events_are_read(run: Path, shown: Show
     """Neither lines nor a heartbeat."""
     FeedReader(run.parent).announce()
     with _feed(run, shown, heartbeat=0.01) as feed:
-        feed.stage("Converge", 2)
+        feed.stage("Converge", 2, is_shown=True)
         feed.done("a", "", "changed", ["x"])
         feed.done("b", "", "failed", (), "no")
         time.sleep(0.1)
