@@ -58,7 +58,9 @@ def workflow_problems(steps: Steps, required: t.Iterable[str]) -> list[str]:
 def _counted(counts: t.Mapping[str, t.Any]) -> str:
     """The counts of an audit, which are by the state of clouds, or of an onboarding."""
     if isinstance(counts.get("clouds"), dict):
-        return clouds_by_state(counts["clouds"]) or "no clouds"
+        states = clouds_by_state(counts["clouds"]) or "no clouds"
+        # Drifted clouds are in several of these states.
+        return f"{states}; {counts['drifted']} drifted" if counts.get("drifted") else states
     told = (
         f"{count} {kind.replace('_', ' ')}"
         for kind, count in counts.items()

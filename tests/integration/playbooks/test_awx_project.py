@@ -318,7 +318,7 @@ def test_a_workflow_ends_with_its_steps_and_how_to_undo_them(
     """And then with what failed in them."""
     counts = {"selected": 2, "changed": 1, "failed": 1}
     onboarded = {"step": "onboard", "counts": counts, "failed_clouds": ["vision-dev"]}
-    audited = {"step": "audit before", "counts": {"clouds": {"fail": 2, "pass": 0}}}
+    audited = {"step": "audit before", "counts": {"clouds": {"fail": 2, "pass": 0}, "drifted": 2}}
     artifacts: Json = {
         "anyscale_audit_12": {**audited, "failed_clouds": [], "paths": {"html": "/r/report.html"}},
         "anyscale_onboard_13": {**onboarded, "runs": ["13"]},
@@ -333,7 +333,7 @@ def test_a_workflow_ends_with_its_steps_and_how_to_undo_them(
     )
     assert job.exit_status != 0
     wanted = """\
-audit before (1 job): 2 with failed checks
+audit before (1 job): 2 with failed checks; 2 drifted
   Report: /r/report.html
 onboard (1 job): 2 selected, 1 changed, 1 failed
   Failed: vision-dev

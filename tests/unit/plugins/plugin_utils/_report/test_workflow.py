@@ -61,7 +61,14 @@ def test_the_steps_the_reports_and_the_way_back() -> None:
             id="no clouds, nothing to undo",
         ),
         pytest.param(
-            {"audit": step({"clouds": {}})}, ["audit (1 job): no clouds"], id="an empty audit"
+            {"audit": step({"clouds": {}, "drifted": 0})},
+            ["audit (1 job): no clouds"],
+            id="an empty audit",
+        ),
+        pytest.param(
+            {"audit": step({"clouds": {"fail": 1, "warn": 1, "pass": 2}, "drifted": 2})},
+            ["audit (1 job): 1 with failed checks, 1 with warnings, 2 passed; 2 drifted"],
+            id="drift",
         ),
         pytest.param(
             {"audit\x1b[31m": step({"clouds": {"pass": 1}})},
