@@ -230,6 +230,8 @@ def test_the_playbook_fails_for_nodes_with_another_role(
     reasons = {name: run.result(name, "cluster_identity_info")["reason"] for name in nodes}
     assert reasons == {"instance": "", "default": "another_role", "wrong": "default_role"}
     assert run.result("wrong", "cluster_identity_info")["message"] in run.output
+    [summary] = run.named("Summarize the run")
+    assert summary["msg"] == ["1 verified, 2 failed", "Failed: default, wrong"]
     assert run.writes == []
 
 
@@ -298,3 +300,5 @@ def test_a_node_that_verifies_itself_needs_no_inventory(
     )
     assert run.failed() == {"localhost"}
     assert run.result("localhost", "cluster_identity_info")["reason"] == "default_role"
+    [summary] = run.named("Summarize the run")
+    assert summary["msg"] == ["0 verified, 1 failed", "Failed: localhost"], "also if all fail"

@@ -266,6 +266,7 @@ def test_why_a_cloud_failed_is_told_once(
 def test_a_verification_names_the_node_and_its_role(
     running_sandbox: Sandbox, tmp_path: Path
 ) -> None:
+    """And ends with how many nodes were verified."""
     running_sandbox.reset()
     nodes: Json = {"all": {"children": {"anyscale_clusters": {"hosts": {"head": {}}}}}}
     nodes["all"]["children"]["anyscale_clusters"]["vars"] = {
@@ -281,6 +282,7 @@ def test_a_verification_names_the_node_and_its_role(
     )
     assert job.exit_status == 0, job.seen
     assert f"{INSTANCE} runs with {ROLE_ARN}" in job.seen
+    assert "1 verified, 0 failed" in job.seen.partition("TASK [Summarize the run]")[2]
 
 
 def test_a_job_that_heals_ends_as_an_onboarding_does(
