@@ -33,6 +33,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds i
     CloudVariables,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.parts import chosen_stages
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.registered_roles import (
+    read_for_notices,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.next_plays import pass_on
@@ -42,6 +45,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.store
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.services import Services
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import PASS_ROLE
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.signals import (
     finishing_on_signals,
@@ -139,6 +143,8 @@ class ActionModule(FleetAction):
             cloud.settings = dataclasses.replace(cloud.settings, run_name=_label(arguments))
         for name, why in clouds.for_role.items():
             display.v(f"{name}: left to tasks of its own, because {why}")
+        if arguments["state"] == "present" and PASS_ROLE in stages:
+            read_for_notices(clouds.of_role.values())
         notices = variables.check_rings(options.rings, clouds)
         plan = _plan_in_use(arguments, clouds, options.check_mode)
         sessions = AccountSessions(run_cache(), arguments["threads"], arguments["bulk_reads"])

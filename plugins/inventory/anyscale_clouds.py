@@ -56,7 +56,7 @@ description:
     its host converges with C(cloud_iam_assign=iam_mapping)."
   - "B(Facts): C(anyscale_cloud_id), C(anyscale_cloud_name), C(anyscale_resource_id),
     C(anyscale_resource_name), C(anyscale_is_default_resource), C(anyscale_account_id),
-    C(anyscale_region), C(anyscale_bucket), C(anyscale_default_role_arn),
+    C(anyscale_region), C(anyscale_bucket), C(anyscale_bucket_region), C(anyscale_default_role_arn),
     C(anyscale_instance_profile_arn), C(anyscale_control_plane_role_arn), C(anyscale_compute_stack),
     C(anyscale_provider), C(anyscale_applicable), from the fleet file C(anyscale_ring) and
     C(anyscale_tags), and C(anyscale_authority) (C(covered) and C(listed); if covered is V(true)

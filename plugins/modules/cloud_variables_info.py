@@ -15,8 +15,13 @@ description:
   - Fails for the first variable of the role P(rayfleet.anyscale.cloud_iam#role) of the host that is
     invalid or unknown, or that is missing for the parts that the tags of the command line choose.
   - Fails for a cloud of the inventory plugin that the fleet file does not cover, as the playbooks do.
-  - Warns of a bucket that is not the one that is registered for the cloud at Anyscale, as far as the
-    inventory is read from Anyscale.
+  - Warns of a bucket or a region that is not the one that is registered for the cloud at Anyscale, as
+    far as the inventory is read from Anyscale, and of variables that C(cloud_iam_assign) leaves
+    without effect.
+  - Warns of a role that is not the registered one and that Anyscale is not given the permission to
+    pass, C(cloud_iam_manage_pass_role). Only where the variables name such a role, and the inventory
+    is not read from Anyscale, Anyscale is asked which role is registered. Without an answer nothing
+    is warned of.
   - It is the first task of the role. The playbooks do the same for all clouds at once.
 options:
   state:

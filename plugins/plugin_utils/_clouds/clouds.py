@@ -36,6 +36,11 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.host_var
     HostVariables,
     Variables,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.notices import (
+    BUCKET_REGION,
+    region_notice,
+    unused_notice,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.registered_buckets import (
     VARIABLE as REGISTERED_BUCKET,
     RegisteredBuckets,
@@ -57,6 +62,7 @@ _NAMES = (
     _REGISTERED_PROFILE,
     _REGISTERED_CLOUD,
     REGISTERED_BUCKET,
+    BUCKET_REGION,
     authority.VARIABLE,
 )
 
@@ -68,8 +74,7 @@ class Clouds:
 
     of_role: the latter themselves. assumed_roles: the ARNs of the roles that are assumed for those
         without an error. control_planes: those of the control-plane roles of the clouds of the
-        inventory that the operator vouches for, as far as their hosts name them. warnings: about
-        those that are left to tasks of their own.
+        inventory that the operator vouches for, as far as their hosts name them.
     """
 
     for_engine: dict[str, Cloud] = dataclasses.field(default_factory=dict)
@@ -78,7 +83,11 @@ class Clouds:
     rings: dict[str, str | None] = dataclasses.field(default_factory=dict)
     assumed_roles: set[str] = dataclasses.field(default_factory=set)
     control_planes: frozenset[str] = frozenset()
-    warnings: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def of_all(self) -> dict[str, Cloud]:
+        """Both kinds."""
+        return {**self.for_engine, **self.of_role}
 
     def refuse_tasks(self) -> None:
         """Refuse the clouds that need tasks of their own, for a playbook that has none."""
@@ -131,7 +140,6 @@ class CloudVariables:
                     cloud.error, obstacle = cloud.error or error, ""
             if obstacle:
                 clouds.for_role[name], clouds.of_role[name] = obstacle, cloud
-                clouds.warnings += [f"{name}: {notice}" for notice in cloud.notices]
             else:
                 clouds.for_engine[name] = cloud
         return clouds
@@ -195,10 +203,14 @@ class CloudVariables:
             refuse_unknown_variables(variables, name)
             allowed = authority.readable if self._reads_only else authority.permitted
             settings = parse_settings(allowed(values))
-            role, profile, bucket = _registered(settings, values)
-            notice = self._buckets.notice(settings, bucket)
-            notices = (notice,) if notice else ()
-            cloud = Cloud(name, settings, role, profile, notices=notices)
+            read = _read_of_anyscale(settings, values)
+            role, profile = read.get(_REGISTERED_ROLE), read.get(_REGISTERED_PROFILE)
+            found = (
+                self._buckets.notice(settings, read.get(REGISTERED_BUCKET)),
+                region_notice(settings, read),
+                unused_notice(settings),
+            )
+            cloud = Cloud(name, settings, role, profile, notices=tuple(filter(None, found)))
         except TaskError as error:
             cloud = Cloud(name, _known_settings(values), error=error)
         if cloud.settings.run_id is None:
@@ -217,15 +229,9 @@ def _known_settings(values: Variables) -> CloudSettings:
     return CloudSettings(account_id, backup_key=key, connection=connection)
 
 
-def _registered(settings: CloudSettings, values: Variables) -> tuple[t.Any, t.Any, t.Any]:
-    """The role, the instance profile and the bucket that the inventory has read of Anyscale, unless
-    they are those of another cloud than the one that the variables name.
+def _read_of_anyscale(settings: CloudSettings, values: Variables) -> Variables:
+    """What the inventory has read of Anyscale, unless it is about another cloud than the one that the
+    variables name.
     """
     read = values.get(_REGISTERED_CLOUD)
-    if read and settings.cloud_id and read != settings.cloud_id:
-        return None, None, None
-    return (
-        values.get(_REGISTERED_ROLE),
-        values.get(_REGISTERED_PROFILE),
-        values.get(REGISTERED_BUCKET),
-    )
+    return {} if read and settings.cloud_id and read != settings.cloud_id else values

@@ -47,7 +47,7 @@ class RegisteredBuckets:
         """What the operator is told of the bucket that a cloud's variables name; empty where it is
         the registered one, or where that is not known.
         """
-        named = _name_of(settings.bucket) if settings.manage_bucket_access else None
+        named = name_of(settings.bucket) if settings.manage_bucket_access else None
         if not isinstance(registered, str) or named in (None, registered):
             return ""
         others = sorted(self._users.get(str(named), ()))
@@ -58,8 +58,8 @@ class RegisteredBuckets:
         )
 
 
-def _name_of(bucket: str | None) -> str | None:
-    """Its name; none where it has none, which is another error."""
+def name_of(bucket: str | None) -> str | None:
+    """The name of a bucket; none where it has none, which is another error."""
     try:
         return parse_bucket(bucket) if bucket else None
     except InputError:

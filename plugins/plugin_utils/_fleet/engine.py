@@ -16,6 +16,8 @@ import dataclasses
 import threading
 import typing as t
 
+from ansible.module_utils.common.parameters import remove_values
+
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import (
     recorded_writes,
@@ -55,6 +57,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.write_rec
     record_own_writes,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import SYSTEM_CLOCK, Clock
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.notices import (
+    pass_role_notice_of,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.required_variables import (
     refuse_incomplete,
 )
@@ -82,6 +87,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.servi
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import (
     BUCKET,
     OF_BUCKET,
+    PASS_ROLE,
     PROFILE,
     STAGES,
     TRUST,
@@ -191,6 +197,15 @@ class Engine:
                 cloud.plans[resource] = resource.plan_own(cloud)
             if resource.stage == self._kinds[-1].stage:
                 self.on_cloud(cloud)
+
+    def notices(self, cloud: Cloud) -> list[str]:
+        """What the operator is told of the variables of a planned cloud. Nothing is read for it."""
+        found = list(cloud.notices)
+        stages = [kind.stage for kind in self._kinds]
+        if self._state == "present" and PASS_ROLE in stages and not cloud.error:
+            known = cloud.registered_role or self._services.known_default_role(cloud.settings)
+            found.append(pass_role_notice_of(cloud, known))
+        return t.cast("list[str]", remove_values([*filter(None, found)], cloud.settings.secrets))
 
     # --- predict and converge ---------------------------------------------------------------------
 

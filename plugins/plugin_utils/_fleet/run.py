@@ -14,6 +14,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import Clouds
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.notices import grouped
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.of_engine import (
     diffs_of,
@@ -86,6 +87,7 @@ class Run:
         self._engine = engine
         self.options = options
         self._clouds = clouds.for_engine
+        self._of_role = clouds.of_role
         self._for_role = clouds.for_role
         self._rings = clouds.rings
         self._feed = feed
@@ -98,7 +100,7 @@ class Run:
         self._next = 0
         self._is_planning = False
         self.outcomes: dict[str, Json] = {}
-        self.warnings: list[str] = [*clouds.warnings]
+        self.warnings: list[str] = []
         self.stopped = False
 
     @property
@@ -139,8 +141,10 @@ class Run:
         self._engine.plan(clouds)
         if self._engine.is_stopped:
             self.stopped, clouds = True, []
+        notices = self._notices(clouds)
+        self.warnings += notices
         if self._recorder:
-            self._recorder.planned(clouds)
+            self._recorder.planned(clouds, notices)
         for cloud in clouds:
             self._announce(cloud)
             if not cloud.is_pending:
@@ -199,6 +203,11 @@ class Run:
         self._is_planning = True
         self._engine.plan(clouds)
         self._is_planning = False
+
+    def _notices(self, planned: t.Sequence[Cloud]) -> list[str]:
+        """What the operator is told of the variables of clouds, also of those of the role."""
+        clouds = [*planned, *self._of_role.values()]
+        return grouped({cloud.name: self._engine.notices(cloud) for cloud in clouds})
 
     def _carried_out(self, clouds: t.Sequence[Cloud]) -> list[Done]:
         batch = dict.fromkeys(cloud for cloud in clouds if cloud.is_pending)

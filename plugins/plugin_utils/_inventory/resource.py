@@ -158,6 +158,7 @@ class CloudResource:
             "anyscale_account_id": self.account_id,
             "anyscale_region": self.region,
             "anyscale_bucket": self.bucket,
+            "anyscale_bucket_region": self.bucket_region,
             "anyscale_default_role_arn": self.role_arn("cluster_iam_role_id"),
             "anyscale_instance_profile_arn": self.arn("cluster_instance_profile_id"),
             "anyscale_control_plane_role_arn": self.role_arn("anyscale_iam_role_id"),

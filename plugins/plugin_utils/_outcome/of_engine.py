@@ -123,9 +123,8 @@ def _reasons(cloud: Cloud, one: Done) -> t.Iterable[str]:
 
 
 def _warnings(cloud: Cloud, done: t.Sequence[Done]) -> list[str]:
-    """The warnings of the cloud's variables and own plans, and of what was done."""
-    found = list(cloud.notices)
-    found += [
+    """The warnings of the cloud's own plans, and of what was done."""
+    found = [
         f"{t.cast(Live, resource.live).resource}: {warning}"
         for stage in STAGES
         for resource, plan in cloud.planned(stage)

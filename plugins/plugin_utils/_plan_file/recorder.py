@@ -34,10 +34,12 @@ class PlanRecorder:
     def __init__(self) -> None:
         self.own: list[Step] = []
         self.joint: list[Step] = []
+        self.notices: list[str] = []
         self._shown: dict[Resource, Shown] = {}
 
-    def planned(self, clouds: t.Iterable[Cloud]) -> None:
-        """Note what clouds need by themselves."""
+    def planned(self, clouds: t.Iterable[Cloud], notices: t.Iterable[str] = ()) -> None:
+        """Note what clouds need by themselves, and what the operator is told of their variables."""
+        self.notices += notices
         for cloud in clouds:
             if cloud.is_pending:
                 self.own += own_steps(cloud)

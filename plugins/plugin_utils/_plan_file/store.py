@@ -97,7 +97,7 @@ class PlanStore:
         key = signing_key(self._given_key, self._backups)
         now = datetime.datetime.now(datetime.timezone.utc)
         made_at = now.isoformat(timespec="seconds")
-        summary = summary_of(outcomes, recorder.shown, made_at)
+        summary = summary_of(outcomes, recorder.shown, made_at, recorder.notices)
         facts = {
             "salt": secrets.token_hex(16),
             "made_at": made_at,

@@ -66,13 +66,19 @@ class Shown:
     warnings: tuple[str, ...] = ()
 
 
-def summary_of(outcomes: Outcomes, shown: t.Sequence[Shown], made_at: str) -> str:
-    """The summary. outcomes: of all clouds of the run."""
+def summary_of(
+    outcomes: Outcomes, shown: t.Sequence[Shown], made_at: str, notices: t.Sequence[str] = ()
+) -> str:
+    """The summary. outcomes: of all clouds of the run. notices: what is told of their variables."""
     states = collections.Counter(outcome["state"] for outcome in outcomes.values())
     counts = ", ".join(
         f"{count} {state.replace('_', ' ')}" for state, count in sorted(states.items())
     )
     lines = [HEAD, f"Made at {made_at}. Clouds: {counts or 'none'}.", ""]
+    if notices:
+        lines += ["## Warnings", ""]
+        lines += [f"- {_code(text, _MOST_CHARS_OF_MESSAGE)}" for text in notices]
+        lines.append("")
     failed = {name: one for name, one in outcomes.items() if one["state"] == "failed"}
     if failed:
         lines += ["## Failed: not part of the plan", ""]

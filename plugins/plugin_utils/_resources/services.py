@@ -9,6 +9,7 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import typing as t
@@ -50,7 +51,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
     CloudSettings,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    TaskError,
+)
 
 # What leads to an organization, and says how its token is sent there.
 TO_ANYSCALE = (*anyscale_argument_spec(), "validate_certs", "aws_ca_bundle")
@@ -103,6 +107,16 @@ class Services:
         refuse_other_cloud(settings.account_id, cloud_id, registration)
         return str(default_role(cloud_id, registration))
 
+    def known_default_role(self, settings: CloudSettings) -> str | None:
+        """The same, as far as it has been read already; ``None`` where it is not known."""
+        organization = self._of_organization(settings.shared_options())
+        registration = organization.known_registration(settings.cloud_id or "")
+        if registration is None:
+            return None
+        with contextlib.suppress(TaskError):  # of several primary resources, or with a long ID
+            return str(default_role(str(settings.cloud_id), registration))
+        return None
+
     def client(self, module: IamMappingModule) -> AnyscaleClient:
         """The client of the organization of a module's parameters."""
         return self._of_organization(module.params).client
@@ -145,6 +159,10 @@ class _Anyscale:
         if cloud_id not in self._registrations:
             self._registrations[cloud_id] = read_registration(self.client, cloud_id)
         return self._registrations[cloud_id]
+
+    def known_registration(self, cloud_id: str) -> Registration | None:
+        """The same, if it has been read already."""
+        return self._registrations.get(cloud_id)
 
     def names(self, cloud_id: str) -> list[str]:
         """The names of the compute configs of a cloud, for those that are created: read once."""

@@ -68,6 +68,14 @@ EXPECTED = {
     },
     "robotics-prod": {"ec2_trust_missing", "access_missing", "compute_config_missing"},
 }
+TRUSTED_BY_LAMBDA = {
+    "Version": "2012-10-17",
+    "Statement": {
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    },
+}
 REFUSED_BEFORE = {
     "roles": {
         "vision-prod",
@@ -580,6 +588,32 @@ def test_a_cloud_moves_to_another_role_and_back(running_sandbox: Sandbox, tmp_pa
     assert (runs[1].changed(cloud.name), runs[1].writes) == (False, [])
     assert trust(new) == before
     assert f"role/{new}" not in json.dumps(_bucket_statements(running_sandbox, cloud))
+
+
+def test_a_role_that_anyscale_may_not_pass_is_warned_of_once(
+    running_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Before the first write, for all clouds at once: in check mode and in the run, by the engine and
+    by tasks; and the role alone tells it too.
+    """
+    clouds = FLEET[:2]
+    running_sandbox.reset()
+    running_sandbox.seed(clouds)
+    named = {"cloud_iam_role": "data-science-nodes", "cloud_iam_assign": "cloud_role"}
+    inventory = inventory_file(tmp_path, running_sandbox, clouds, **named)
+    for account_id in {cloud.account_id for cloud in clouds}:
+        client = running_sandbox.client("iam", account_id)
+        trust = json.dumps(TRUSTED_BY_LAMBDA)
+        client.create_role(RoleName="data-science-nodes", AssumeRolePolicyDocument=trust)
+    told = "cloud_iam_role names another role than the one registered"
+    onboard = ("onboard", inventory, "--tags", "trust,cloud_role,pass_role")
+    for more in (["--check"], ["--check", "-e", "fleet_engine=false"], []):
+        output = run_playbook(running_sandbox, *onboard, *more).output
+        assert output.count(told) == 1
+        assert f"vision-dev, vision-prod: {told}" in output
+    role = _role_playbook(tmp_path, [("main", "data-science-nodes")])
+    alone = run_playbook(running_sandbox, role, inventory, "--check").output
+    assert [f"{cloud.name}: {told}" in alone for cloud in clouds] == [True, True]
 
 
 def test_the_role_says_which_variable_is_wrong(running_sandbox: Sandbox, tmp_path: Path) -> None:

@@ -158,9 +158,31 @@ def test_a_bucket_that_is_not_the_registered_one_is_said(case: str) -> None:
     vision = {"cloud_iam_account_id": "123456789012", **named}
     action = action_of(**{"vision": vision, "vision-lab": dev, "vision-dev": dev})
     read = CloudVariables(action, "local").read
-    notices = read(["vision"], True, {}).for_engine["vision"].notices
-    assert [words] == [notice[: len(words)] for notice in notices] if words else not notices
-    assert read(["vision"], False, {}).warnings == [f"vision: {notice}" for notice in notices]
+    for uses_engine in (True, False):
+        notices = read(["vision"], uses_engine, {}).of_all["vision"].notices
+        assert [words] == [notice[: len(words)] for notice in notices] if words else not notices
+
+
+def test_all_that_is_said_of_the_variables_of_a_cloud() -> None:
+    """Of the registered bucket and region, and of variables without effect; nothing of what was read
+    for another cloud.
+    """
+    given = {
+        **REGISTERED,
+        "anyscale_bucket_region": "us-west-2",
+        "cloud_iam_account_id": "123456789012",
+        "cloud_iam_bucket": "vision-data",
+        "cloud_iam_region": "us-east-1",
+        "cloud_iam_assign": "cloud_role",
+        "cloud_iam_compute_config": "ray",
+    }
+    hosts = {"vision": given, "other": {**given, "cloud_iam_cloud_id": "cld_2"}}
+    clouds = CloudVariables(action_of(**hosts), "local").read(list(hosts), True, {}).for_engine
+    first = {name: [one.split()[0] for one in cloud.notices] for name, cloud in clouds.items()}
+    assert first == {
+        "vision": ["cloud_iam_region", "cloud_iam_compute_config"],
+        "other": ["cloud_iam_compute_config"],
+    }
 
 
 OF_HOSTS: dict[str, dict[str, t.Any]] = {

@@ -97,7 +97,8 @@ class World:
 
     limit: the most roles in a document. errors: by the step (``load``, ``guard``, ``write``) and the
     resource, for ``plan`` the role, for ``connect`` the ID of the cloud. calls: the steps that were taken.
-    meanwhile: called with each step.
+    asked: the registered roles that have been read, by the ID of the cloud. meanwhile: called with
+    each step.
     """
 
     def __init__(self, **documents: list[str]) -> None:
@@ -105,6 +106,7 @@ class World:
         self.limit = 100
         self.errors: dict[tuple[str, str], Exception] = {}
         self.calls: list[tuple[str, str]] = []
+        self.asked: dict[str, str] = {}
         self.meanwhile: t.Callable[[str, str], None] = lambda _step, _name: None
         # Called before a document is loaded, without the lock of the steps.
         self.before_load: dict[str, t.Callable[[], object]] = {}
@@ -203,6 +205,10 @@ class InMemory(Services):
         if registered is None:
             raise InputError("Neither cloud_iam_role nor cloud_iam_cloud_id is set.", "Set one.")
         return registered
+
+    def known_default_role(self, settings: CloudSettings) -> str | None:
+        """What Anyscale was asked for one of these clouds, if it was."""
+        return self.world.asked.get(str(settings.cloud_id))
 
     def caller_arn(self, settings: CloudSettings) -> str:
         """Who makes all calls."""

@@ -32,6 +32,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resou
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import (
     BUCKET,
     OF_BUCKET,
+    PASS_ROLE,
     PROFILE,
     TRUST,
 )
@@ -477,6 +478,43 @@ def test_a_role_is_that_of_a_refused_cloud_whatever_the_case_of_its_name(tmp_pat
     clouds[0].error = RefusedError("No.")
     refuse_with_others_of_role(clouds)
     assert failures(clouds).keys() == {"a", "b"}
+
+
+TOLD: dict[str, tuple[dict[str, t.Any], bool]] = {
+    "read with the inventory": ({"registered": "other"}, True),
+    "read for its plan": ({"asked": "other"}, True),
+    "the role of its variables": ({"registered": "a"}, False),
+    "not known": ({}, False),
+    "of a cloud that is refused": ({"registered": "other", "refused": True}, False),
+    "to offboard": ({"registered": "other", "state": "absent"}, False),
+    "of other parts": ({"registered": "other", "stages": [TRUST]}, False),
+}
+
+
+@pytest.mark.parametrize("case", TOLD)
+def test_that_a_role_may_not_be_passed_is_told_of_a_planned_cloud(
+    case: str, tmp_path: Path
+) -> None:
+    """With what is known of the registered role, and no further read."""
+    given, is_told = TOLD[case]
+    world, cloud = World(), cloud_of("a", tmp_path)
+    if "registered" in given:
+        cloud.registered_role = arn_of(given["registered"])
+    if "asked" in given:
+        world.asked["cld_a"] = arn_of(given["asked"])
+    cloud.error = RefusedError("No.") if given.get("refused") else None
+    cloud.notices = ("cloud_iam_region is another one.",)
+    options = {"stages": [TRUST, PASS_ROLE]}
+    options |= {name: given[name] for name in ("state", "stages") if name in given}
+    first, *notices = engine_of(world, **options).notices(cloud)
+    assert first == "cloud_iam_region is another one."
+    assert [one.split()[0] for one in notices] == (["cloud_iam_role"] if is_told else [])
+
+
+def test_no_secret_is_told(tmp_path: Path) -> None:
+    cloud = cloud_of("a", tmp_path, connection={"secret_key": "s3cr3t-key"})
+    cloud.notices = ("cloud_iam_region is s3cr3t-key.",)
+    assert engine_of(World()).notices(cloud) == ["cloud_iam_region is ********."]
 
 
 # --- predict --------------------------------------------------------------------------------------

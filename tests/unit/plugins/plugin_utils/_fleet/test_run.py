@@ -82,6 +82,7 @@ class Fleet:
         found = Clouds(
             {cloud.name: cloud for cloud in clouds},
             dict.fromkeys(for_role, "the connection is ssh"),
+            {name: _of_role(name) for name in for_role},
             rings=dict(rings or {}),
         )
         feed = t.cast(Feed, self.events)
@@ -104,6 +105,12 @@ class Fleet:
     def order(self) -> list[str]:
         """The clouds in the order in which they were written."""
         return [name.partition(" ")[2] for name in self.world.names("write")]
+
+
+def _of_role(name: str) -> Cloud:
+    cloud = cloud_of(name, "")
+    cloud.notices = ("It is so.",)
+    return cloud
 
 
 def clouds_of(names: t.Iterable[str], folder: t.Any) -> list[Cloud]:
@@ -133,6 +140,18 @@ def test_the_plan_has_the_outcome_of_who_is_not_pending(tmp_path: Path) -> None:
         ("c", "pending"),
         ("old", "in_sync"),
     ]
+
+
+def test_what_is_told_of_the_variables_is_told_once_for_all_clouds(tmp_path: Path) -> None:
+    """Also for those in sync, for those that are refused, and for those of the role."""
+    world = in_sync_world("a")
+    world.errors["load", "bucket b"] = DENIED
+    clouds = clouds_of(["a", "b", "c"], tmp_path)
+    for cloud in clouds:
+        cloud.notices = ("It is so.",)
+    fleet = Fleet(world, clouds, for_role=["d"])
+    fleet.run.plan()
+    assert fleet.run.warnings == ["a, b, c, d: It is so."]
 
 
 def test_without_pending_clouds_there_is_nothing_to_do(tmp_path: Path) -> None:

@@ -54,6 +54,10 @@ class _Engine:
                 plan = Plan(None, {}, ("ec2_trust_missing",))
                 cloud.plans[planned_resource("trust")] = plan
 
+    def notices(self, _cloud: Cloud) -> list[str]:
+        """Nothing is told."""
+        return []
+
     def converge(self, clouds: t.Collection[Cloud], read_back: bool = False) -> list[t.Any]:
         """Record what would be written."""
         self.converged += [cloud.name for cloud in clouds]

@@ -336,6 +336,7 @@ class TestVariables:
             "anyscale_account_id": ACCOUNT,
             "anyscale_region": "us-west-2",
             "anyscale_bucket": "speech-data",
+            "anyscale_bucket_region": "eu-west-1",
             "anyscale_default_role_arn": role_arn("speech-nodes"),
             "anyscale_instance_profile_arn": None,
             "anyscale_control_plane_role_arn": role_arn("speech-crossacct"),

@@ -69,6 +69,11 @@ def test_a_reviewer_reads_the_warnings_of_a_change() -> None:
     ]
 
 
+def test_a_reviewer_reads_what_is_told_of_the_variables_of_clouds() -> None:
+    text = summary_of({}, [], TODAY, ["a, b: `cloud_iam_region` is us-east-1."])
+    assert "## Warnings\n\n- `a, b: \\u0060cloud_iam_region\\u0060 is us-east-1.`\n" in text
+
+
 def test_clouds_in_sync_are_counted_and_those_that_failed_are_named() -> None:
     lines = summary(one="in_sync", two="in_sync", three="failed")
     assert lines[2] == f"Made at {TODAY}. Clouds: 1 failed, 2 in sync."

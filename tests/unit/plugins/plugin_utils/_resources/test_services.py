@@ -136,6 +136,15 @@ def test_the_registered_role_is_asked_for_once(services: Services, clients: list
     assert client.calls == [("resources", CLOUD_ID), ("resources", "cld_other")]
 
 
+def test_the_known_role_is_never_asked_for(services: Services, clients: list[Anyscale]) -> None:
+    assert services.known_default_role(SETTINGS) is None
+    services.default_role(SETTINGS, None)
+    calls = list(clients[0].calls)
+    assert services.known_default_role(SETTINGS) == ROLE
+    assert services.known_default_role(dataclasses.replace(SETTINGS, cloud_id=None)) is None
+    assert clients[0].calls == calls
+
+
 def test_without_a_registered_role_it_is_the_one_that_anyscale_makes(
     services: Services, clients: list[Anyscale], monkeypatch: pytest.MonkeyPatch
 ) -> None:
