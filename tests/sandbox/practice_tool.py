@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import shlex
+import signal
 import sys
 import typing as t
 import urllib.error
@@ -103,4 +104,6 @@ def _call(method: str, name: str, body: str | None = None) -> t.Any:
 
 
 if __name__ == "__main__":
+    # The end of what reads the output, such as head, is the end of this, as of any program.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(main())

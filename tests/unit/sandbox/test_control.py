@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox, practice_tool
 
 ACCOUNT = "222222222222"
 MODULE = "ansible_collections.rayfleet.anyscale.tests.sandbox"
@@ -44,6 +44,17 @@ def test_faults_and_calls(sandbox: Sandbox, aws: t.Any, refused: t.Any) -> None:
     ]
     control(sandbox, "DELETE", "calls")
     assert sandbox.calls() == []
+
+
+def test_the_command_line_ends_silently_when_nobody_reads_on(sandbox: Sandbox) -> None:
+    """As in ``sandbox calls | head``."""
+    command = [sys.executable, practice_tool.__file__, "calls"]
+    address = {"AWS_ENDPOINT_URL": sandbox.aws_url}
+    with subprocess.Popen(
+        command, env=address, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        t.cast(t.IO[str], process.stdout).close()
+        assert t.cast(t.IO[str], process.stderr).read() == ""
 
 
 def test_settings(sandbox: Sandbox) -> None:
