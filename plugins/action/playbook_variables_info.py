@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import typing as t
+from pathlib import Path
 
 from ansible import context
 from ansible.errors import AnsibleError
@@ -19,11 +20,14 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     TaskError,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.playbook_variables import (
+    COLLECTION,
     load_playbook,
     playbook_names,
 )
 
 Json = dict[str, t.Any]
+
+_COLLECTION_NAME = "rayfleet.anyscale"
 
 
 class ActionModule(ActionBase):
@@ -39,13 +43,18 @@ class ActionModule(ActionBase):
         choices = {"type": "str", "required": True, "choices": list(playbook_names())}
         _validation, arguments = self.validate_argument_spec(argument_spec={"playbook": choices})
         playbook = load_playbook(arguments["playbook"])
+        extra = load_extra_vars(self._loader)
+        ignored = playbook.ignored(extra, variables)
         try:
             playbook.refuse_tags(_given_tags(), self._task.tags)
-            playbook.refuse_names(variables, load_extra_vars(self._loader))
+            playbook.refuse_names(variables, extra)
+            if ignored and not _has_own_plays():
+                raise ignored[0]
             found = playbook.parse(lambda name: self._value(name, variables), variables)
         except TaskError as error:
             raise AnsibleError(error.failure()["msg"]) from None
-        return {**result, "changed": False, "variables": found}
+        warnings = [f"{error.message}. {error.remedy}" for error in ignored]
+        return {**result, "changed": False, "variables": found, "warnings": warnings}
 
     def _value(self, name: str, variables: Json) -> t.Any:
         """A variable, templated, in plain types: Ansible's carry tags."""
@@ -60,3 +69,14 @@ def _given_tags() -> set[str]:
     """The tags of the command line, those to be skipped included."""
     names = ("tags", "skip_tags")
     return {tag for name in names for tag in context.CLIARGS.get(name) or ()}
+
+
+def _has_own_plays() -> bool:
+    """Whether the command line runs a playbook of the user's own, which imports this one, and may read
+    any variable.
+    """
+    own = (COLLECTION / "playbooks").resolve()
+    return any(
+        not name.startswith(f"{_COLLECTION_NAME}.") and Path(name).resolve().parent != own
+        for name in context.CLIARGS.get("args") or ()
+    )

@@ -157,6 +157,23 @@ class Playbook:
                     f"{_DOCS}/playbook_{self.name}.rst.",
                 )
 
+    def ignored(self, extra: t.Iterable[str], names: t.Container[str]) -> list[InputError]:
+        """The names that -e sets and that are nearly a variable, but have not even its prefix.
+
+        names: of all variables. What the user passes on, as a variable that is set, is no mistake.
+        """
+        return [
+            InputError(
+                f"{name} is set, which is not a variable of the playbook {self.name}",
+                f"Did you mean {near}?",
+            )
+            for name in sorted(extra)
+            if name not in self.reserved
+            and not name.startswith(self.prefixes)
+            and (near := self._nearly(name))
+            and near not in names
+        ]
+
     def refuse_tags(self, tags: t.Iterable[str], own: t.Container[str]) -> None:
         """Raise InputError for the first tag of the command line that means nothing here: what it was
         to choose or to leave out would be done all the same.
@@ -168,6 +185,13 @@ class Playbook:
             if tag not in known and tag not in _TAGS_OF_ANSIBLE and tag not in own:
                 fix = f"Use {', '.join(sorted(known))}." if known else "It has none; leave it out."
                 raise InputError(f"{tag!r} is not a tag of the playbook {self.name}", fix)
+
+    def _nearly(self, name: str) -> str:
+        """The variable that a name without its prefix is, or with another one nearly."""
+        plain = re.sub(r"\W", "_", name.lower())
+        whole = (prefix + plain for prefix in ("", *self.prefixes))
+        exact = next((known for known in whole if known in self.variables), "")
+        return exact or next(iter(difflib.get_close_matches(plain, self.variables, 1, 0.85)), "")
 
     def _nearest(self, name: str) -> str:
         """The variable that a name is nearly, apart from their common prefix."""

@@ -134,6 +134,41 @@ def test_an_unknown_name_of_the_command_is_refused(name: str) -> None:
     onboard.refuse_names([name], [])
 
 
+@pytest.mark.parametrize(
+    ("playbook", "name", "nearest"),
+    [
+        pytest.param("onboard", "plan_file", "onboard_plan_file", id="the option of a module"),
+        pytest.param("onboard", "accounts", "fleet_accounts", id="without the prefix of all"),
+        pytest.param("audit", "report_dir", "audit_report_dir", id="of an audit"),
+        pytest.param("onboard", "onbord_plan_file", "onboard_plan_file", id="a misspelt prefix"),
+        pytest.param("onboard", "on_board_rings", "onboard_rings", id="a prefix in two words"),
+        pytest.param("onboard", "fleet-accounts", "fleet_accounts", id="a hyphen"),
+        pytest.param("onboard", "FLEET_ACCOUNTS", "fleet_accounts", id="as of the environment"),
+        pytest.param("onboard", "ticket", "", id="a name of the user's own"),
+        pytest.param("onboard", "onboarding_ticket", "", id="one that begins as a prefix does"),
+        pytest.param("onboard", "audit_report_dir", "", id="a variable of another playbook"),
+        pytest.param("onboard", "cloud_iam_bucket", "", id="a variable of clouds"),
+        pytest.param("onboard", "anyscale_onboard", "", id="the artifact of an earlier job"),
+        pytest.param("onboard", "ansible_limit", "", id="a variable of Ansible"),
+    ],
+)
+def test_a_name_of_the_command_that_is_nearly_a_variable(
+    playbook: str, name: str, nearest: str
+) -> None:
+    """It would be ignored: a run that was to be bound by a plan would be bound to nothing."""
+    found = load_playbook(playbook).ignored([name], [name])
+    words = f"{name} is set, which is not a variable of the playbook {playbook}"
+    assert [(error.message, error.remedy) for error in found] == (
+        [(words, f"Did you mean {nearest}?")] if nearest else []
+    )
+
+
+def test_what_is_passed_on_as_a_variable_is_not_ignored() -> None:
+    """By a playbook of the user's own, that imports one of the collection."""
+    found = load_playbook("onboard").ignored(["accounts"], ["accounts", "fleet_accounts"])
+    assert found == []
+
+
 @pytest.mark.parametrize("playbook", ["offboard", "rollback"])
 def test_a_plan_file_is_not_ignored(playbook: str) -> None:
     """Who sets it expects a run that it binds."""
