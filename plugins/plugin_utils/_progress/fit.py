@@ -10,6 +10,7 @@ This plugin util is private to the collection. Pure.
 from __future__ import annotations
 
 import re
+import typing as t
 import unicodedata
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
@@ -39,6 +40,31 @@ def truncate(text: str, width: int, dots: str = DOTS) -> str:
         room -= _width(text[end])
         end += 1
     return text[:end] + dots
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """The words of a text on lines of this width. A longer word has a line of its own."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and display_width(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def names_on_a_line(names: t.Sequence[str], width: int) -> str:
+    """As many names as fit into this width, the first one in any case, and the number of the others."""
+    shown = 1
+    while shown < len(names) and display_width(_listed(names, shown + 1)) <= width:
+        shown += 1
+    return _listed(names, shown)
+
+
+def _listed(names: t.Sequence[str], shown: int) -> str:
+    rest = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {rest} more" if rest else "")
 
 
 def _width(char: str) -> int:

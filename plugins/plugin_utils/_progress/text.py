@@ -13,12 +13,15 @@ from __future__ import annotations
 import collections
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.causes import causes_of
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.events import StageBegan
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.fit import (
     DOTS,
     display_width,
+    names_on_a_line,
     on_one_line,
     truncate,
+    wrap,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.state import (
     Cloud,
@@ -34,6 +37,8 @@ _UNKNOWN = "unknown"
 # On narrower terminals, a bar would take the room of the numbers.
 _MIN_WIDTH_FOR_BAR = 60
 _MOST_GROUPS = 20
+_MOST_COLUMNS_OF_CAUSE = 2000
+_INDENT = " " * 8
 
 
 def noun(progress: Progress) -> str:
@@ -107,13 +112,13 @@ def recap(progress: Progress, what: str, check: bool, width: int) -> list[Line]:
         )
         for change in (Outcome.CHANGED, Outcome.WOULD_CHANGE)
     )
-    failures = _grouped((cloud.message, cloud.name) for cloud in counted if cloud.failure)
+    failures = causes_of((cloud.name, cloud.message) for cloud in counted if cloud.failure)
     return [
         *_table(counted, what, check),
-        *_section("drift", findings, width, None),
-        *_section("reasons for changes", changed, width, None),
-        *_section("reasons for predicted changes", predicted, width, None),
-        *_section("failures", failures, width, Outcome.FAILED),
+        *_section("drift", findings, width),
+        *_section("reasons for changes", changed, width),
+        *_section("reasons for predicted changes", predicted, width),
+        *_failures(failures, width),
         *_run_error(progress),
         [("", None)],
         _totals(counted, what, check),
@@ -239,9 +244,7 @@ def _grouped(pairs: t.Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
     return sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
 
 
-def _section(
-    title: str, groups: t.Sequence[tuple[str, list[str]]], width: int, outcome: Outcome | None
-) -> list[Line]:
+def _section(title: str, groups: t.Sequence[tuple[str, list[str]]], width: int) -> list[Line]:
     """Each text with the number and the names of its clouds, as far as they fit on one line."""
     if not groups:
         return []
@@ -253,10 +256,27 @@ def _section(
             f"{len(names):>6}  {head}: "
             f"{', '.join(on_one_line(name) for name in names[: width // 2])}"
         )
-        lines.append([(truncate(line, width), outcome)])
+        lines.append([(truncate(line, width), None)])
     if len(groups) > _MOST_GROUPS:
-        lines.append([(f"        and {len(groups) - _MOST_GROUPS} more", None)])
+        lines.append([(f"{_INDENT}and {len(groups) - _MOST_GROUPS} more", None)])
     return lines
+
+
+def _failures(causes: t.Sequence[tuple[str, list[str]]], width: int) -> list[Line]:
+    """Each cause in full, with the number and the names of its clouds: on one line if they fit."""
+    lines: list[Line] = []
+    for cause, names in causes[:_MOST_GROUPS]:
+        text = truncate(on_one_line(cause), _MOST_COLUMNS_OF_CAUSE)
+        shown = [on_one_line(name) for name in names]
+        told = [f"{text}: {', '.join(shown)}"]
+        if display_width(told[0]) > width - len(_INDENT):
+            room = width - len(_INDENT)
+            told = [*wrap(text, room), truncate(names_on_a_line(shown, room), room)]
+        heads = [f"{len(names):>6}  ", *[_INDENT] * (len(told) - 1)]
+        lines += [[(head + line, Outcome.FAILED)] for head, line in zip(heads, told, strict=True)]
+    if len(causes) > _MOST_GROUPS:
+        lines.append([(f"{_INDENT}and {len(causes) - _MOST_GROUPS} more", None)])
+    return [[("", None)], [("failures:", None)], *lines] if lines else []
 
 
 def _totals(clouds: t.Sequence[Cloud], what: str, check: bool) -> Line:

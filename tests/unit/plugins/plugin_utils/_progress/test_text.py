@@ -261,28 +261,55 @@ def test_a_run_for_no_cloud_has_no_recap() -> None:
     assert _recap(Progress()) == [] == _recap(_progress(a=""))
 
 
+DENIED = (
+    "{0} has a reason of its own that takes many words, more than there is room for on any line, and at "
+    "its end says what to do: set cloud_iam_assume_role_arn to a role in the account of the cloud."
+)
+OTHERS = (
+    "not", "never", "no longer", "hardly", "sometimes", "often", "mostly", "always", "still", "now", "then",
+    "soon", "later", "here", "there", "today", "yesterday", "tomorrow", "twice", "once", "perhaps", "surely",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize("width", [60, 80, 160])
 def test_the_lines_of_a_recap_of_many_fit(width: int) -> None:
     """However many clouds have the same reason, and however many reasons there are."""
     progress = _progress(**{f"cloud-{number}": "" for number in range(500)})
-    for name in progress.clouds:
+    for number, name in enumerate(progress.clouds):
         progress.change(name, ["access_missing"])
-        progress.fail(
-            name,
-            (
-                f"{name} has a reason of its own that takes many words, more than there is room "
-                "for on any line "
-            )
-            * 3,
-        )
+        cause = DENIED.format(name) if number >= len(OTHERS) else f"It is {OTHERS[number]} so."
+        progress.fail(name, cause)
     lines = _recap(progress, width=width)
-    assert len(lines) < 40
+    assert len(lines) < 45
     assert max(map(display_width, lines[3:-1])) <= width
     assert lines[4].startswith("   500  access_missing: cloud-0, ")
-    assert all(": cloud" in line for line in lines if line.startswith("     1  ")), (
-        "the names are to be seen too"
-    )
-    assert "        and 480 more" in lines
+    assert "        and 3 more" in lines
+
+
+@pytest.mark.parametrize("width", [60, 100])
+def test_a_cause_of_failures_is_told_once_and_in_full(width: int) -> None:
+    """With the clouds below it, as far as a line goes, and the number of the others."""
+    progress = _progress(**{f"cloud-{number:03}": "111111111111" for number in range(300)})
+    for name in progress.clouds:
+        progress.fail(name, DENIED.format(name))
+    lines = _recap(progress, width=width)
+    start = lines.index("failures:") + 1
+    *cause, names = lines[start : lines.index("", start)]
+    assert cause[0].startswith("   300  <...> has a reason")
+    assert " ".join(" ".join(cause).split()[1:]) == DENIED.format("<...>")
+    assert all(line.startswith(" " * 8) for line in cause[1:])
+    assert names.startswith("        cloud-000, cloud-001, cloud-002")
+    shown = names.count("cloud-")
+    assert names.endswith(f" and {300 - shown} more")
+    assert len(names) <= width < len(names) + len(", cloud-000")
+
+
+def test_a_long_word_of_a_cause_can_be_copied() -> None:
+    """It is on a line of its own, which the terminal breaks."""
+    progress = _progress(a="111111111111")
+    arn = "arn:aws:iam::111111111111:role/" + "x" * 80
+    progress.fail("a", f"There is no role {arn} here.")
+    assert f"        {arn}" in _recap(progress, width=60)
 
 
 @pytest.mark.parametrize(
