@@ -170,7 +170,11 @@ def _not_permitted(names: t.Sequence[str], invocation: Invocation) -> list[str]:
 
 def _how_to_go_on(outcomes: Outcomes, invocation: Invocation, step: str) -> list[str]:
     in_sync = any(outcome["state"] == IN_SYNC for outcome in outcomes.values())
-    recap = ["Clouds in sync are not in the recap of hosts."] if in_sync else []
+    recap = (
+        ["Clouds in sync may be missing in the recap of hosts; the counts include them."]
+        if in_sync
+        else []
+    )
     # What gives access again to those that have none any more is restored only by force.
     forced = step == OFFBOARD or any(one.get("took_access") for one in outcomes.values())
     undo = [_how_to_undo(backup, invocation, forced) for backup in backups_of(outcomes)]
