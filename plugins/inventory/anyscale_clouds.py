@@ -256,7 +256,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client
     AnyscaleClient,
     JsonObject,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    TaskError,
+    for_options,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import check_plain
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.environment import (
     with_environment,
@@ -336,7 +340,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 taken=others.names(),
             )
         except TaskError as error:
-            raise AnsibleParserError(error.failure()["msg"]) from None
+            raise AnsibleParserError(for_options(error.failure()["msg"])) from None
         problems += [*unmet_patterns(choice, rows), *others.refused_groups(hosts)]
         self._report(problems)
         self._add_groups()

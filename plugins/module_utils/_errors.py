@@ -44,8 +44,8 @@ _RETRYABLE = (
     "RequestTimeoutException",
 )
 _TOO_MANY_REQUESTS = 429
-# What option() returns, with the variable as its group.
-_OPTION = re.compile(r"\b\w+ \((\w+) in playbooks\)")
+# What option() returns.
+_OPTION = re.compile(r"\b(?P<option>\w+) \((?P<variable>\w+) in playbooks\)")
 _reader = types.SimpleNamespace(sets_variables=False)
 # What botocore raises if there is no response, or one that it cannot parse.
 _NO_RESPONSE = (
@@ -206,4 +206,9 @@ def sets_variables() -> bool:
 
 def for_reader(text: str) -> str:
     """A message with what its reader sets: options and variables, or variables alone."""
-    return _OPTION.sub(r"\1", text) if sets_variables() else text
+    return _OPTION.sub(r"\g<variable>", text) if sets_variables() else text
+
+
+def for_options(text: str) -> str:
+    """A message for who sets options alone, such as those of an inventory plugin."""
+    return _OPTION.sub(r"\g<option>", text)

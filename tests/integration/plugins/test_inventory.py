@@ -510,7 +510,9 @@ class TestErrors:
                 id="token refused",
             ),
             pytest.param(
-                {"ANYSCALE_CLI_TOKEN": ""}, "There is no token.*anyscale login", id="no token"
+                {"ANYSCALE_CLI_TOKEN": ""},
+                "There is no token.*Set anyscale_token or.*anyscale login",
+                id="no token",
             ),
             pytest.param(
                 {"ANYSCALE_CLI_TOKEN": "aph0 wrong"},

@@ -16,6 +16,7 @@ from botocore.retries.standard import ThrottledRetryableChecker, TransientRetrya
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
     TaskError,
+    for_options,
     naming_variables,
     option,
 )
@@ -86,6 +87,7 @@ def test_a_message_names_what_its_reader_sets() -> None:
     with naming_variables():
         assert error.failure()["msg"] == "cloud_iam_role is x. Set rollback_paths."
     assert error.failure()["msg"] == of_module
+    assert for_options(of_module) == "role is x. Set files."
 
 
 _BARE = re.compile(
