@@ -44,6 +44,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup_ke
 PREFIX = "cloud_iam_"
 # What the role sets itself, besides what begins with __: its tasks' results.
 _RESULT = re.compile(r"_results?\Z|_result_names\Z")
+# https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html
+_REGION = re.compile(r"[a-z]{2,5}(-[a-z]+){1,3}-[0-9]{1,2}\Z")
 ARN_KINDS = ("instance_profile", "role")
 GRANTS = ("either", "bucket_policy", "role_policy")
 BUCKET_ACTIONS = ("all", "required", "read_only")
@@ -364,6 +366,8 @@ def parse_settings(variables: t.Mapping[str, t.Any]) -> CloudSettings:
     variables: those of the host in plain types; others than ``cloud_iam_*`` are ignored.
     """
     known = variable_rules()
+    for name, rule in known.items():
+        _refuse_other_kind(name, rule["type"], variables.get(name))
     found = _validator().validate({name: variables[name] for name in known if name in variables})
     if found.error_messages:
         raise InputError(found.error_messages[0], "Correct the variable of this cloud.")
@@ -377,4 +381,32 @@ def parse_settings(variables: t.Mapping[str, t.Any]) -> CloudSettings:
         )
     parse_account_id(values["account_id"], f"{PREFIX}account_id")
     connection = {name: values.pop(name) for name in connection_rules()}
+    _refuse_no_region(connection["region"])
     return CloudSettings(**values, connection=connection)
+
+
+_NOUNS = {"list": "a list", "dict": "a dictionary", "float": "a number with a fraction"}
+
+
+def _refuse_other_kind(name: str, kind: str, value: t.Any) -> None:
+    """Raise for a value that Ansible would take for the text of another one: of ``no``, which YAML
+    reads as false, it makes the name ``False``.
+    """
+    wanted = {"str": "text", "path": "text", "int": "a whole number"}.get(kind)
+    is_number = isinstance(value, (bool, float))
+    if wanted is None or not (is_number or isinstance(value, (list, dict))):
+        return
+    remedy = "Write it in quotes: YAML reads yes, no, on and off as booleans, and 1.10 as 1.1."
+    if not is_number:
+        remedy = "Give one value."
+    shown = _NOUNS.get(type(value).__name__) or str(value).lower()
+    raise InputError(f"{name} is {shown}, which is not {wanted}.", remedy)
+
+
+def _refuse_no_region(region: str | None) -> None:
+    """Raise for what is the name of no region, such as that of a zone."""
+    if region and not _REGION.match(region):
+        raise InputError(
+            f"{PREFIX}region is {region!r}, which is not the name of an AWS region.",
+            "Set it to one such as us-west-2.",
+        )

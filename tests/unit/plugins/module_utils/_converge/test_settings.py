@@ -136,7 +136,46 @@ MISTAKES: dict[str, tuple[Json, str]] = {
     "a text for a dictionary": ({"cloud_iam_compute_config_spec": "x"}, "_compute_config_spec"),
     "what is no choice": ({"cloud_iam_arn_kind": "both"}, "cloud_iam_arn_kind"),
     "a connection option": ({"cloud_iam_validate_certs": "x"}, "cloud_iam_validate_certs"),
+    "yes, for a name": (
+        {"cloud_iam_compute_config": True},
+        "cloud_iam_compute_config is true, which is not text",
+    ),
+    "no, for a name": ({"cloud_iam_bucket": False}, "cloud_iam_bucket is false, which is not text"),
+    "a list for a name": ({"cloud_iam_role": ["a", "b"]}, "cloud_iam_role is a list, which"),
+    "a dictionary for a name": ({"cloud_iam_role": {"a": "b"}}, "cloud_iam_role is a dictionary"),
+    "a number with a fraction for a name": (
+        {"cloud_iam_role": 1.10},
+        "cloud_iam_role is a number with a fraction, which",
+    ),
+    "yes, for a path": ({"cloud_iam_dest": True}, "cloud_iam_dest is true, which is not text"),
+    "yes, for a number": ({"cloud_iam_quota_chars": True}, "_quota_chars is true, which is not a"),
+    "yes, for an account": (
+        {"cloud_iam_account_id": True},
+        "cloud_iam_account_id is true, which is not text",
+    ),
+    "a zone for a region": ({"cloud_iam_region": "us-west-2a"}, "cloud_iam_region is 'us-west-2a'"),
+    "a region with a blank": (
+        {"cloud_iam_region": "us-west-2 "},
+        "cloud_iam_region is 'us-west-2 '",
+    ),
+    "a region by its title": ({"cloud_iam_region": "US West"}, "cloud_iam_region is 'US West'"),
 }
+REGIONS = (
+    None,
+    "",
+    "us-west-2",
+    "us-gov-east-1",
+    "cn-northwest-1",
+    "us-isob-east-1",
+    "eusc-de-east-1",
+)
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_regions_of_all_partitions(region: str | None) -> None:
+    """https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html"""
+    found = parse_settings({**ACCOUNT, "cloud_iam_region": region})
+    assert found.connection["region"] == region
 
 
 @pytest.mark.parametrize(("variables", "words"), MISTAKES.values(), ids=MISTAKES)

@@ -143,7 +143,6 @@ REGIONS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], bool]] = {
         True,
     ),
     "another one, of a cloud that was not read": ({}, {"region": "us-east-1"}, False),
-    "what is no region": (REGISTERED, {"region": "us-west-2 "}, True),
 }
 
 
