@@ -110,11 +110,14 @@ def test_a_rulebook_runs_what_there_is(path: Path) -> None:
     """One run at a time, of a playbook of the collection, with all events of a burst."""
     [ruleset] = yaml.safe_load(path.read_text())
     assert ruleset["execution_strategy"] == "sequential"
-    [rule], [source] = ruleset["rules"], ruleset["sources"]
-    [(kind, action)] = rule["action"].items()
-    if kind == "run_playbook":
-        playbook = action["name"].removeprefix("rayfleet.anyscale.")
-        assert (ROOT / f"playbooks/{playbook}.yml").is_file()
+    actions = [rule["action"] for rule in ruleset["rules"]]
+    playbooks = [action["run_playbook"]["name"] for action in actions if "run_playbook" in action]
+    for playbook in playbooks:
+        assert (ROOT / f"playbooks/{playbook.removeprefix('rayfleet.anyscale.')}.yml").is_file()
     if path.stem.startswith("heal"):
+        source, tick = ruleset["sources"]
+        on_events, again = ruleset["rules"]
         assert source["filters"] == [{"rayfleet.anyscale.cloudtrail_changes": None}]
-        assert rule["throttle"]["group_by_attributes"] == ["event.key"]
+        assert on_events["throttle"]["group_by_attributes"] == ["event.key"]
+        assert tick["eda.builtin.generic"]["loop_count"] == -1
+        assert again["action"] == on_events["action"]
