@@ -310,7 +310,8 @@ def connection_rules() -> Json:
     return {name: rule for name, rule in rules.items() if name != "account_id"}
 
 
-def variable_rules() -> Json:
+@functools.cache
+def variable_rules() -> t.Mapping[str, Json]:
     """The rules of all variables, in the format of AnsibleModule, by their whole names."""
     rules = {
         field.name: {**field.metadata, "default": field.default}
@@ -339,7 +340,7 @@ def named_roles(assign: t.Any, mapping_rules: t.Any, node_group_roles: t.Any) ->
 
 @functools.cache
 def _validator() -> ArgumentSpecValidator:
-    return ArgumentSpecValidator(variable_rules())
+    return ArgumentSpecValidator(dict(variable_rules()))
 
 
 def refuse_unknown_variables(names: t.Iterable[str], where: str) -> None:
