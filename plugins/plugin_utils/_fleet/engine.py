@@ -63,11 +63,11 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.notices 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.required_variables import (
     refuse_incomplete,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.binding import Binding
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.bound import (
     bound,
     refuse_unplanned,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.content import Binding
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.done import Done
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.joint_plan import (
     by_document,

@@ -22,10 +22,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
     Saved,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.content import (
-    Binding,
-    Step,
-)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.binding import Binding
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.digests import Step
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import (
     Cloud,
     refusing,

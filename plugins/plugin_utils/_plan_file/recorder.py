@@ -18,7 +18,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.bound
     own_steps,
     step_of,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.content import Step
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.digests import Step
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.summary import Shown
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.done import Done
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import (

@@ -37,9 +37,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.directory
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import open_plain
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file import content
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.record import (
-    PlanRecord,
-)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.binding import Binding
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.record import PlanRecord
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.recorder import (
     PlanRecorder,
 )
@@ -114,7 +113,7 @@ class PlanStore:
         except (OSError, ValueError) as error:
             raise _unusable(self.path, error, "be written") from error
 
-    def read(self) -> content.Binding:
+    def read(self) -> Binding:
         """The plan. Raises InputError for a file that is not one, as it was made with the key."""
         try:
             text = _read(self.path)
@@ -143,7 +142,7 @@ class PlanStore:
         self._keep_record(binding, key)
         return binding
 
-    def _keep_record(self, binding: content.Binding, key: bytes) -> None:
+    def _keep_record(self, binding: Binding, key: bytes) -> None:
         """Let each change of a plan be made once. Raises if a change could not be recorded."""
         try:
             check_writable_directory(self._backups)

@@ -27,7 +27,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds i
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import engine as engines
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.content import Binding
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.binding import Binding
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.recorder import (
     PlanRecorder,
 )
