@@ -847,7 +847,7 @@ def confirmed(
     world.meanwhile = overwrite
     world.calls.clear()
     world.clock.slept = 0.0
-    services = t.cast(InMemory, engine._services)
+    services = t.cast(InMemory, engine._confirmation._services)
     services.forgotten = 0
     engine.confirm(done)
     return done, services
