@@ -35,12 +35,14 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.host_var
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.next_plays import pass_on
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.engine import (
-    Restoration,
     RollbackEngine,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.kept_profiles import (
     kept_line,
     kept_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.restoration import (
+    Restoration,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.signals import (

@@ -13,62 +13,36 @@ it. What was decided is decided again at each write, under the lock of the docum
 from __future__ import annotations
 
 import collections
-import contextlib
-import dataclasses
 import itertools
+import operator
 import threading
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import (
-    recorded_writes,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
-    AwsSession,
     Connect,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.converge import (
-    Journal,
     diff_of,
-    execute,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
     SETTLED_SECONDS,
-    LivePolicy,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
-    Live,
     Reconciler,
-    Saved,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restore import (
-    RestoreModule,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
-    ConflictError,
     RefusedError,
     TaskError,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
-    BUCKET_POLICY,
-    ROLE_POLICY,
-    TRUST_POLICY,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.write_record import (
-    record_own_writes,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
-    statements_of,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
-    missing_statements,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import SYSTEM_CLOCK, Clock
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.documents import (
     GIVES,
     TAKES,
     place_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.restoration import (
+    Restoration,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import (
     CHANGED,
@@ -79,38 +53,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states impo
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.threads import for_each
 
-# What is replaced as a whole, so that a writer that has read it before takes a restoration back.
-_POLICIES = (TRUST_POLICY, BUCKET_POLICY, ROLE_POLICY)
-
 Json = dict[str, t.Any]
-
-
-@dataclasses.dataclass(eq=False)
-class Restoration:
-    """A document, and the hosts whose clouds it is restored for, the one that restores it first.
-
-    params: those of the module backup_restore. plan: from the live document to the earlier one, and
-    once it is written, what was written. error: why that is not possible. is_written: whether it was
-    tried to write it. session: that of its account.
-    """
-
-    resource: str
-    kind: str
-    step: str
-    hosts: tuple[str, ...]
-    params: t.Mapping[str, t.Any]
-    plan: Plan = Plan(None, None)
-    live: Live | None = None
-    reconciler: Reconciler[t.Any] | None = None
-    journal: Journal = dataclasses.field(default_factory=Journal)
-    error: TaskError | None = None
-    is_written: bool = False
-    session: AwsSession | None = None
-
-    @property
-    def is_pending(self) -> bool:
-        """Whether it is still to be written."""
-        return self.plan.changed and not self.is_written
 
 
 class RollbackEngine:
@@ -175,16 +118,9 @@ class RollbackEngine:
         """Read and plan all documents, also those of clouds that are refused for another one: with
         whom they share them has to be known. Nothing is written.
         """
-        self._each(self._plan, [one for one in self._restorations if not one.error])
+        possible = [one for one in self._restorations if not one.error]
+        self._each(lambda one: one.make_plan(self._connect), possible)
         self._refuse_sharing_clouds()
-
-    def _plan(self, one: Restoration) -> None:
-        module = RestoreModule(one.params, self._connect)
-        one.reconciler, one.session = module.reconciler(), module.session
-        one.live = one.reconciler.load()
-        plan = one.reconciler.checked(one.live)
-        # Whether its backup could be written, too.
-        one.plan = execute(one.reconciler, one.live, plan, one.params, True, one.journal)
 
     def _refuse_sharing_clouds(self) -> None:
         """Refuse the clouds that share a document, still to be written, with one that is refused: with
@@ -204,13 +140,14 @@ class RollbackEngine:
     def restore(self) -> None:
         """Write what is pending, of the clouds without an error."""
         waits = self._wait_seconds > 0
-        pending = sorted((one for one in self._restorations if one.is_pending), key=_place)
-        for place, group in itertools.groupby(pending, key=_place):
+        by_place = operator.attrgetter("place")
+        pending = sorted((one for one in self._restorations if one.is_pending), key=by_place)
+        for place, group in itertools.groupby(pending, key=by_place):
             if waits and place >= place_of(TAKES, "") and self._has_given():
                 self._clock.sleep(self._wait_seconds)
                 waits = False
             self._refuse_sharing_clouds()
-            self._each(self._write, [one for one in group if not self._is_refused(one)])
+            self._each(Restoration.write, [one for one in group if not self._is_refused(one)])
         self._refuse_sharing_clouds()
 
     def _has_given(self) -> bool:
@@ -218,16 +155,6 @@ class RollbackEngine:
 
     def _is_refused(self, one: Restoration) -> bool:
         return any(host in self.errors for host in one.hosts)
-
-    def _write(self, one: Restoration) -> None:
-        one.is_written = True
-        reconciler, live = t.cast("Reconciler[t.Any]", one.reconciler), t.cast(Live, one.live)
-        try:
-            with _recording(one):
-                one.plan = execute(reconciler, live, one.plan, one.params, False, one.journal)
-        except TaskError:
-            one.plan = dataclasses.replace(one.plan, after=one.plan.before, reasons=())
-            raise
 
     def _each(
         self, work: t.Callable[[Restoration], None], restorations: t.Sequence[Restoration]
@@ -255,14 +182,10 @@ class RollbackEngine:
         had planned before. What it has overwritten is not written again: there is more in it, which
         nobody has decided to remove.
         """
-        written = [
-            one
-            for one in self._restorations
-            if one.kind in _POLICIES and one.journal.written and not one.error
-        ]
+        written = [one for one in self._restorations if one.is_confirmable]
         if written and not self.is_stopped:
             self._clock.sleep(SETTLED_SECONDS)
-            self._each(_confirm, written)
+            self._each(Restoration.confirm, written)
 
     # --- outcomes ---------------------------------------------------------------------------------
 
@@ -337,50 +260,6 @@ class RollbackEngine:
                 text = f"{host}: {one.resource}: displayed for {one.hosts[0]}\n"
                 diffs.append({"prepared": escape_control_chars(text)})
         return diffs
-
-
-@contextlib.contextmanager
-def _recording(one: Restoration) -> t.Iterator[None]:
-    """Record the requests that write, so that no event has them undone."""
-    with recorded_writes() as writes:
-        try:
-            yield
-        finally:
-            if writes:
-                session = t.cast(AwsSession, one.session)
-                with contextlib.suppress(TaskError):
-                    record_own_writes(writes, session.caller_arn(), one.params)
-
-
-def _confirm(one: Restoration) -> None:
-    """Raise if another writer took back what a restoration gave or took. That it added something is no
-    harm.
-    """
-    reconciler, live = t.cast("Reconciler[t.Any]", one.reconciler), t.cast(Live, one.live)
-    try:
-        live, again = reconciler.read_back(live, one.plan, Saved())
-        is_other = again.changed
-    except RefusedError:
-        live, is_other = reconciler.load(), True
-    if is_other and not (isinstance(live, LivePolicy) and is_kept(one.plan, live)):
-        raise ConflictError(
-            f"The {one.resource} was restored, and then overwritten by another writer, which had read "
-            "it before. It was left as it is now.",
-            "Wait until that writer has ended, such as another job for the same clouds, then run the "
-            "rollback again. With --check it says first what is left to restore.",
-        )
-
-
-def is_kept(plan: Plan, live: LivePolicy) -> bool:
-    """Whether a live policy has all statements that a plan led to, and none of those that it removed."""
-    removed = missing_statements(statements_of(plan.before), plan.after, live.arns)
-    return not missing_statements(statements_of(plan.after), live.document, live.arns) and (
-        missing_statements(removed, live.document, live.arns) == removed
-    )
-
-
-def _place(one: Restoration) -> tuple[int, int]:
-    return place_of(one.step, one.kind)
 
 
 def _shared(one: Restoration, host: str) -> RefusedError:

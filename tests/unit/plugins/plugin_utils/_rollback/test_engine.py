@@ -17,9 +17,6 @@ from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import record_write
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
-    LivePolicy,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
     Live,
     Reconciler,
@@ -32,18 +29,17 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.write_record import (
     own_writes,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback import (
-    engine as rollback_engine,
-)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback import restoration
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.documents import (
     CLUSTERS,
     GIVES,
     TAKES,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.engine import (
-    Restoration,
     RollbackEngine,
-    is_kept,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.restoration import (
+    Restoration,
 )
 from ansible_collections.rayfleet.anyscale.tests.support.fake_clock import QuickTime
 
@@ -116,7 +112,7 @@ def _world(tmp_path: t.Any, monkeypatch: pytest.MonkeyPatch) -> World:
         def reconciler(self) -> Document:
             return Document(world, self._name)
 
-    monkeypatch.setattr(rollback_engine, "RestoreModule", Module)
+    monkeypatch.setattr(restoration, "RestoreModule", Module)
     return world
 
 
@@ -372,29 +368,6 @@ def test_what_another_writer_overwrites_after_the_read_back_is_found(
     assert world.writes.count("bucket") == 1
     assert sorted(world.read_back) == ["bucket", "bucket", "config", "trust", "trust"]
     assert clock.slept == pytest.approx(3.0, abs=0.1)
-
-
-def policy(*sids: str) -> dict[str, t.Any]:
-    return {
-        "Version": "2012-10-17",
-        "Statement": [{"Sid": sid, "Effect": "Allow", "Action": f"s3:{sid}"} for sid in sids],
-    }
-
-
-KEPT = {
-    "what was restored": ("Given", True),
-    "and a statement of another writer": ("Given New", True),
-    "what was given is gone": ("New", False),
-    "what was taken is back": ("Given Taken", False),
-    "nothing": ("", False),
-}
-
-
-@pytest.mark.parametrize("case", KEPT)
-def test_a_restoration_to_which_another_writer_added_is_kept(case: str) -> None:
-    sids, expected = KEPT[case]
-    live = LivePolicy("policy", policy(*sids.split()))
-    assert is_kept(Plan(policy("Taken"), policy("Given")), live) is expected
 
 
 def test_nothing_is_waited_for_where_no_policy_was_written(world: World) -> None:
