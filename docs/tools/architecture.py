@@ -22,8 +22,8 @@ PLUGINS = ROOT / "plugins"
 # From the top: a room may import from those on layers below its own, and from no other.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("modules", "action", "inventory", "callback", "lookup"),
-    ("_fleet", "_rollback"),
-    ("_outcome", "_plan_file"),
+    ("_rollback", "_fleet"),
+    ("_plan_file", "_outcome"),
     ("_clouds",),
     ("_resources", "_run"),
     ("_events", "_inventory", "_permissions", "_report"),
