@@ -105,6 +105,21 @@ def test_the_commands_of_the_page(tmp_path: Path) -> None:
             shell(command.replace("~/anyscale/.cache/sandbox", str(tmp_path / "sandbox")))
 
 
+def test_the_page_on_events_up_to_the_rulebook(tmp_path: Path) -> None:
+    page = (ROOT / "docs/docsite/rst/events.rst").read_text()
+    blocks = re.findall(r":class: tested\n\n((?:   .+\n)+)", page)
+    commands = re.findall(r"^   \$ (.+)$", "".join(blocks), re.MULTILINE)
+    with practising(tmp_path / "sandbox") as shell:
+        told = [
+            shell(command.replace("~/anyscale/.cache/sandbox", str(tmp_path / "sandbox")))
+            for command in commands
+        ]
+        previewed, healed, left = (text for text in told if "PLAY RECAP" in text)
+    assert "1 changed, 0 in sync, 0 failed" in healed
+    assert all("vision-prod: role cld_" in text for text in (previewed, healed))
+    assert re.search("0 of clouds, [1-9] by runs themselves", left)
+
+
 def test_a_generated_fleet_may_be_written_to(tmp_path: Path) -> None:
     with practising(tmp_path / "sandbox", "--clouds", "20", end=signal.SIGINT) as shell:
         checked = shell(
