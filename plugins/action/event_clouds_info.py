@@ -11,7 +11,7 @@ import typing as t
 
 from ansible.utils.display import Display
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import account_of
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import account_of, parse_arn
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
     AccountSessions,
 )
@@ -19,6 +19,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     TaskError,
+    option,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     backup_directory,
@@ -88,6 +89,7 @@ class ActionModule(FleetAction):
 
     def run_for(self, names: list[str], hostvars: t.Any, arguments: Json) -> Json:
         """Find the clouds of the events."""
+        _refuse_others_than_arns(arguments["own_principals"])
         found = changes_in(self._messages(arguments))
         clouds = self._clouds(names)
         warnings = _ask_for_roles(found.changes, clouds)
@@ -176,6 +178,17 @@ class ActionModule(FleetAction):
                 f"{_MOST_POLICIES} were looked up. Run the audit for the others."
             )
         return found, warnings
+
+
+def _refuse_others_than_arns(principals: t.Iterable[str]) -> None:
+    """No event is of a caller without an ARN, so that each write of a run would lead to another one."""
+    for principal in principals:
+        if parse_arn(principal) is None:
+            raise InputError(
+                f"{option('own_principals', 'heal_own_principals')} has {principal!r}, which is no "
+                "ARN.",
+                "Set it to the ARNs of the roles or users that runs act as.",
+            )
 
 
 def _ask_for_roles(changes: t.Iterable[Change], clouds: t.Mapping[str, Cloud]) -> list[str]:

@@ -84,19 +84,7 @@ class ActionModule(FleetAction):
             for cloud in clouds:
                 for document in cloud["documents"]:
                     healing.note(str(cloud["name"]), str(document), time.time())
-        taken: set[str] = set()
-        of_play = set(names)
-        deadline = time.time() + rules.run_seconds
-        while True:
-            with healing_state(directory, rules) as healing:
-                claim = healing.claim(run, time.time(), of_play)
-            taken |= set(claim.clouds)
-            if claim.wait is None or time.time() > deadline:
-                break
-            # A run of another cloud may take long; what is due need not wait for it.
-            if taken and claim.wait > rules.longest_wait:
-                break
-            time.sleep(min(claim.wait, _POLL_SECONDS))
+        taken, claim = _take(run, directory, rules, set(names))
         touched = {cloud["name"] for cloud in clouds}
         stopped = [one for one in _stopped(claim) if one["cloud"] in touched]
         refused = {
@@ -113,7 +101,10 @@ class ActionModule(FleetAction):
             "retried": retried,
             "stopped": stopped,
             "left": sorted(left),
-            "warnings": [_message(one, rules) for one in stopped if one["cloud"] in taken],
+            "warnings": [
+                *(_message(one, rules) for one in stopped if one["cloud"] in taken),
+                *_left_warning(sorted(left)),
+            ],
         }
 
     def _finish(self, run: str, directory: str, rules: Rules, is_check: bool) -> Json:
@@ -141,6 +132,36 @@ class ActionModule(FleetAction):
         except InputError as error:
             return {"warnings": [f"{error} A run of heal may converge these clouds again."]}
         return {}
+
+
+def _take(
+    run: str, directory: str, rules: Rules, of_play: t.Container[str]
+) -> tuple[set[str], Claim]:
+    """Take the clouds that are due, and wait for those that are still changing, or that another run
+    has: no longer than for the former, since that run may be lost, and events of others wait behind
+    this one.
+    """
+    taken: set[str] = set()
+    deadline = time.time() + rules.longest_wait
+    while True:
+        with healing_state(directory, rules) as healing:
+            claim = healing.claim(run, time.time(), of_play)
+        taken |= set(claim.clouds)
+        if claim.wait is None or time.time() > deadline:
+            return taken, claim
+        # What is due need not wait for a run of another cloud.
+        if taken and claim.wait > rules.longest_wait:
+            return taken, claim
+        time.sleep(min(claim.wait, _POLL_SECONDS))
+
+
+def _left_warning(left: t.Sequence[str]) -> list[str]:
+    if not left:
+        return []
+    return [
+        f"Another run has {summarize_names(left)}, or was lost with it. A later run of heal takes "
+        "what has changed since."
+    ]
 
 
 def _rules_of(arguments: Json) -> Rules:

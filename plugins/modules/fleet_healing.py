@@ -16,7 +16,8 @@ description:
     are to be converged now. With O(step=finish), notes which of them had to be changed, and keeps those
     that failed.
   - A burst of events is one run, because a cloud is due only after it has been quiet. A cloud is
-    converged by one run at a time. The task waits for a run that has the same cloud.
+    converged by one run at a time. The task waits for a run that has the same cloud, for
+    O(longest_wait_seconds) at most. A later run takes what it left then, which is a warning.
   - With O(step=forget), nothing that is pending of O(hosts) is done later, because they are going to be
     offboarded, or documents of them restored. If the state cannot be used, this is a warning.
   - A document that was put back O(most_heals) times within O(window_seconds) is left as it is until
@@ -64,7 +65,8 @@ options:
     type: float
     default: 5.0
   longest_wait_seconds:
-    description: After how long a cloud of which something keeps changing is converged all the same.
+    description: After how long a cloud of which something keeps changing is converged all the same, and
+      for how long the task waits for another run that has it.
     type: float
     default: 60.0
   run_seconds:

@@ -19,6 +19,7 @@ from ansible.vars.manager import VariableManager
 from hypothesis import given, settings, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.action.event_clouds_info import ActionModule
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.write_record import (
     record_own_writes,
 )
@@ -113,6 +114,12 @@ def test_which_clouds_are_found(event: Json, clouds: list[str]) -> None:
     found = find([queued(notified(bridged(event)))])
     assert names_in(found) == clouds
     assert found["counts"]["clouds_not_watched"] == 2
+
+
+def test_an_own_principal_that_is_no_arn_is_refused() -> None:
+    """No event would ever be of its writes, and nothing would say so."""
+    with pytest.raises(InputError, match=r"own_principals .* 'anyscale-onboarding'"):
+        find([of_role("ray")], own_principals=[ONBOARDING, "anyscale-onboarding"])
 
 
 def test_many_changes_of_what_many_clouds_share(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,6 +104,18 @@ def test_it_does_not_hold_up_other_clouds_for_it(runs: Runs) -> None:
     assert (second["hosts"], second["left"]) == (["speech"], ["lab"])
 
 
+def test_a_lost_run_does_not_hold_up_all_events(runs: Runs) -> None:
+    """A rulebook starts one run after the other. The cloud is taken later, by a run without events."""
+    runs.step("lab")
+    started = time.monotonic()
+    second = runs.step("lab", longest_wait_seconds=0.3)
+    assert 0.3 <= time.monotonic() - started < 5
+    assert (second["hosts"], second["left"]) == ([], ["lab"])
+    assert second["warnings"] == [
+        "Another run has lab, or was lost with it. A later run of heal takes what has changed since."
+    ]
+
+
 def test_what_was_put_back_too_often_is_refused_and_said(runs: Runs) -> None:
     """Of the clouds of the events: that of others was said before."""
     runs.end(runs.step("lab")["run"], "lab")
