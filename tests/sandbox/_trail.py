@@ -103,7 +103,7 @@ def _event(call: AwsCall, caller: Caller) -> Json:
 
 def _record(call: AwsCall, caller: Caller) -> Json:
     now = datetime.datetime.now(datetime.timezone.utc)
-    record = {
+    record: Json = {
         "eventVersion": "1.11",
         "userIdentity": {
             "type": "AssumedRole" if ":assumed-role/" in caller.arn else "IAMUser",
