@@ -22,6 +22,10 @@ from pathlib import Path
 import boto3
 import pytest
 
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import Rules
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import (
+    healing_state,
+)
 from ansible_collections.rayfleet.anyscale.tests.eda.controller import (
     ORGANIZATION,
     TEMPLATE,
@@ -245,6 +249,24 @@ def test_every_call_that_changes_a_cloud(
         assert re.search(rf"{name.lower()}: .*\b{name}\b.* by arn:", log), (name, log)
     assert "no run puts back: putbucketencryption, putrolepermissionsboundary." in log
     assert "fatal: [deleterole]" in log
+
+
+def test_a_cloud_that_failed_is_tried_again_by_the_clock(
+    eda: Path, running_sandbox: Sandbox, fleet: Path
+) -> None:
+    """Without any event of it."""
+    speech = CLOUDS[0]
+    rulebook = quicker(fleet.parent, "heal_sqs", "loop_delay: 600", 5)
+    state = str(fleet.parent / "ansible/anyscale_healing")
+    with running(eda, running_sandbox, fleet, rulebook, {}, **OF_QUEUE) as listening:
+        running_sandbox.drift(speech.name)
+        running_sandbox.fault("UpdateAssumeRolePolicy", status=403, code="AccessDenied")
+        listening.wait_for(lambda: f"Not converged: {speech.name}." in listening.log)
+        assert not listening.is_in_sync(speech)
+        with healing_state(state, Rules()) as healing:
+            healing.state["clouds"][speech.name]["retry"]["at"] -= 300
+        listening.wait_for(lambda: listening.is_in_sync(speech))
+    assert f"Tried again, since a run failed: {speech.name}" in listening.log
 
 
 def test_cloudtrail_itself_is_asked(eda: Path, running_sandbox: Sandbox, fleet: Path) -> None:
