@@ -38,6 +38,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox._trail import QUEUE, QUEUE_REGION
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import VISION_ACCOUNT
 from ansible_collections.rayfleet.anyscale.tests.support.cloudtrail_records import (
+    CALLS,
     bridged,
     notified,
     record,
@@ -244,11 +245,19 @@ def test_every_call_that_changes_a_cloud(
         log = listening.log
         own = re.compile(r"0 of clouds, [1-9][0-9]* by runs themselves")
         listening.wait_for(lambda: bool(own.search(listening.log)))
-    assert "8 changed, 3 in sync, 1 failed" in log
+    assert "10 changed, 7 in sync, 2 failed" in log
     for name in clouds:
         assert re.search(rf"{name.lower()}: .*\b{name}\b.* by arn:", log), (name, log)
-    assert "no run puts back: putbucketencryption, putrolepermissionsboundary." in log
-    assert "fatal: [deleterole]" in log
+    calls = re.findall(r"^[a-z]+: .* in [0-9]{12}: (.+) by arn:", log, re.MULTILINE)
+    assert {call for found in calls for call in found.split(", ")} == set(CALLS)
+    [unmanaged] = set(re.findall(r"which no run puts\s+back: (.+?)\. Run the", log))
+    names = ("PutBucketEncryption", "PutRolePermissionsBoundary")
+    assert set(unmanaged.split(", ")) == {
+        *(name.lower() for name in names),
+        *(name.lower().replace("put", "delete") for name in names),
+    }
+    for name in ("deleterole", "deletebucket"):
+        assert f"fatal: [{name}]" in log
 
 
 def test_a_cloud_that_failed_is_tried_again_by_the_clock(

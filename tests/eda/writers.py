@@ -14,8 +14,8 @@ import boto3
 import yaml
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
-from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import VISION_ACCOUNT
-from ansible_collections.rayfleet.anyscale.tests.support.accounts import policy
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import REGION, VISION_ACCOUNT
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import LAMBDA, policy
 from ansible_collections.rayfleet.anyscale.tests.support.cloud_ways import (
     OWN_POLICY,
     make_managed_policy,
@@ -39,7 +39,7 @@ class Writer:
         self.sandbox = sandbox
         given = {"endpoint_url": sandbox.aws_url, **sandbox.credentials(VISION_ACCOUNT)}
         self.iam, self.s3 = boto3.client("iam", **given), boto3.client("s3", **given)
-        self.guard = ""
+        self.guard = self.versions = ""
 
     def prepare(self, clouds: t.Mapping[str, Cloud], inventory: Path) -> None:
         """The managed policies, and the variables of the clouds that need others."""
@@ -54,6 +54,10 @@ class Writer:
         inventory.write_text(yaml.safe_dump(content))
         made = self.iam.create_policy(PolicyName="guard", PolicyDocument=json.dumps(_DENIED))
         self.guard = made["Policy"]["Arn"]
+        versions = clouds["DeletePolicyVersion"]
+        made = self.iam.create_policy(PolicyName="versions", PolicyDocument=json.dumps(_DENIED))
+        self.versions = made["Policy"]["Arn"]
+        self.iam.attach_role_policy(RoleName=versions.role_name, PolicyArn=self.versions)
 
     def take_from_profile(self, cloud: Cloud) -> None:
         """Take the role out of its instance profile."""
@@ -62,7 +66,7 @@ class Writer:
 
 
 def drifted_clouds() -> dict[str, Cloud]:
-    """A cloud for each call, in one account."""
+    """The clouds, by what ends with which call, in one account."""
     return {
         call: Cloud(call.lower(), VISION_ACCOUNT, role=f"{call}-ray", trust="lambda_only")
         for call in DRIFTS
@@ -81,6 +85,48 @@ def _delete_role(writer: Writer, cloud: Cloud) -> None:
     for policy_name in writer.iam.list_role_policies(**name)["PolicyNames"]:
         writer.iam.delete_role_policy(**name, PolicyName=policy_name)
     writer.iam.delete_role(**name)
+
+
+def _create_role(writer: Writer, cloud: Cloud) -> None:
+    """As a tool that replaces it."""
+    _delete_role(writer, cloud)
+    document = json.dumps(policy(LAMBDA))
+    writer.iam.create_role(RoleName=cloud.role_name, AssumeRolePolicyDocument=document)
+
+
+def _add_to_profile(writer: Writer, cloud: Cloud) -> None:
+    writer.take_from_profile(cloud)
+    name = cloud.role_name
+    writer.iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+
+
+def _put_boundary(writer: Writer, cloud: Cloud) -> None:
+    writer.iam.put_role_permissions_boundary(
+        RoleName=cloud.role_name, PermissionsBoundary=writer.guard
+    )
+
+
+def _delete_boundary(writer: Writer, cloud: Cloud) -> None:
+    _put_boundary(writer, cloud)
+    writer.iam.delete_role_permissions_boundary(RoleName=cloud.role_name)
+
+
+def _replace_policy_version(writer: Writer, _cloud: Cloud) -> None:
+    named = {"PolicyArn": writer.versions}
+    writer.iam.create_policy_version(**named, PolicyDocument=json.dumps(_DENIED))
+    writer.iam.set_default_policy_version(**named, VersionId="v2")
+    writer.iam.delete_policy_version(**named, VersionId="v1")
+
+
+def _create_bucket(writer: Writer, cloud: Cloud) -> None:
+    writer.s3.delete_bucket(Bucket=cloud.bucket_name)
+    place = {"LocationConstraint": REGION}
+    writer.s3.create_bucket(Bucket=cloud.bucket_name, CreateBucketConfiguration=place)
+
+
+def _decrypt(writer: Writer, cloud: Cloud) -> None:
+    _encrypt(writer, cloud)
+    writer.s3.delete_bucket_encryption(Bucket=cloud.bucket_name)
 
 
 def _delete_profile(writer: Writer, cloud: Cloud) -> None:
@@ -132,7 +178,12 @@ DRIFTS: dict[str, t.Callable[[Writer, Cloud], object]] = {
     "DetachRolePolicy": lambda writer, cloud: writer.iam.detach_role_policy(
         RoleName=cloud.role_name, PolicyArn=managed_policy_of(cloud)
     ),
-    "PutRolePermissionsBoundary": lambda writer, cloud: writer.iam.put_role_permissions_boundary(
-        RoleName=cloud.role_name, PermissionsBoundary=writer.guard
-    ),
+    "PutRolePermissionsBoundary": _put_boundary,
+    "DeleteRolePermissionsBoundary": _delete_boundary,
+    "CreateRole": _create_role,
+    "AddRoleToInstanceProfile": _add_to_profile,
+    "DeletePolicyVersion": _replace_policy_version,
+    "DeleteBucket": lambda writer, cloud: writer.s3.delete_bucket(Bucket=cloud.bucket_name),
+    "CreateBucket": _create_bucket,
+    "DeleteBucketEncryption": _decrypt,
 }
