@@ -8,6 +8,7 @@ cloud.
 
 from __future__ import annotations
 
+import copy
 import typing as t
 from pathlib import Path
 
@@ -24,6 +25,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine im
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import (
+    CHANGED,
+    WOULD_CHANGE,
+)
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._fleet.fleet_in_memory import (
     CALLER,
     KINDS,
@@ -460,3 +465,70 @@ def test_every_cloud_has_one_outcome(
     assert len(set(fleet.order)) == len(fleet.order)
     written = [state for state in fleet.states.values() if state in ("changed", "failed")]
     assert len(written) <= plan["counts"]["pending"] + plan["counts"]["failed"]
+
+
+# --- check mode -----------------------------------------------------------------------------------
+
+NAMES = ["a", "b", "c", "d"]
+_documents = st.sampled_from([*(f"trust {name}" for name in NAMES), "bucket one", "bucket two"])
+_found = st.dictionaries(
+    _documents, st.lists(st.sampled_from([*NAMES, "theirs"]), unique=True, max_size=4)
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    buckets=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(["one", "two"]), min_size=1),
+    found=_found,
+    state=st.sampled_from(["present", "absent"]),
+    stages=st.sampled_from([("trust",), ("bucket",), ("trust", "bucket")]),
+    limit=st.integers(1, 6),
+    options=st.fixed_dictionaries(
+        {"confirm": st.booleans()},
+        optional={
+            "serial": st.integers(1, 3),
+            "canary_percent": st.sampled_from([0, 30, 100]),
+            "only": st.sampled_from(["all", "canary"]),
+            "max_fail_percentage": st.sampled_from([0.0, 50.0, 100.0]),
+        },
+    ),
+)
+def test_check_mode_predicts_each_cloud_and_each_write(
+    tmp_path: Path,
+    buckets: dict[str, str],
+    found: dict[str, list[str]],
+    state: str,
+    stages: t.Collection[str],
+    limit: int,
+    options: dict[str, t.Any],
+) -> None:
+    """Whatever clouds share, find, and are refused for, in whatever batches."""
+
+    def ran(world: World, check_mode: bool) -> dict[str, Json]:
+        clouds = [cloud_of(name, tmp_path, bucket=bucket) for name, bucket in buckets.items()]
+        engine = Engine(InMemory(world), state=state, stages=stages, threads=1, clock=world.clock)
+        run_options = RunOptions(**options, check_mode=check_mode, diff=True)
+        found_clouds = Clouds({cloud.name: cloud for cloud in clouds})
+        run = Run(engine, run_options, found_clouds, t.cast(Feed, Events()))
+        run.plan()
+        while not run.is_finished:
+            run.converge_next()
+        run.end()
+        return run.outcomes
+
+    world = World()
+    world.documents, world.limit = found, limit
+    before = copy.deepcopy(found)
+    predicted = ran(world, check_mode=True)
+    assert (world.documents, world.names("write")) == (before, [])
+    made = ran(world, check_mode=False)
+    compared = ("state", "changed", "reasons", "resources", "warnings", "msg", "diff")
+    for name, outcome in made.items():
+        expected = {**predicted[name]}
+        if expected["state"] == WOULD_CHANGE:
+            expected["state"] = CHANGED
+        assert {key: outcome.get(key) for key in compared} == {
+            key: expected.get(key) for key in compared
+        }
+    changed = {one for outcome in predicted.values() for one in outcome.get("resources", ())}
+    assert {*world.names("write")} == changed

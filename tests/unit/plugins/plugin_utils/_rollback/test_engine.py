@@ -241,6 +241,45 @@ def test_no_cloud_is_ever_rolled_back_in_part(
             assert (state == CHANGED) == bool(written)
 
 
+@given(
+    documents=st.lists(st.sets(st.sampled_from("abcdef"), min_size=1, max_size=3), max_size=8),
+    refused=st.sets(st.integers(0, 7)),
+    done=st.sets(st.integers(0, 7)),
+    tolerated=st.sampled_from([0.0, 50.0, 100.0]),
+)
+def test_check_mode_predicts_each_cloud_and_each_write(
+    tmp_path_factory: pytest.TempPathFactory,
+    documents: list[set[str]],
+    refused: set[int],
+    done: set[int],
+    tolerated: float,
+) -> None:
+    """Whatever clouds share, also where too many are refused for any to be rolled back."""
+    with pytest.MonkeyPatch.context() as patch:
+        world = _world.__wrapped__(tmp_path_factory.getbasetemp(), patch)  # type: ignore[attr-defined]
+        world.refused = {str(n): PLANNED for n in refused}
+        world.live = {str(n): "old" for n in done}
+        check, real = (
+            engine_of(
+                [document(world, str(n), *sorted(hosts)) for n, hosts in enumerate(documents)]
+            )
+            for _engine in range(2)
+        )
+        for engine in (check, real):
+            engine.plan()
+            engine.stop_if_more_failed_than(tolerated)
+        predicted = {host: check.outcome_of(host, True) for host in check.hosts}
+        assert world.writes == []
+        real.restore()
+        changed = {one for outcome in predicted.values() for one in outcome["resources"]}
+        assert set(world.writes) == changed
+        for host, outcome in predicted.items():
+            made = real.outcome_of(host, False)
+            assert made["state"] == outcome["state"].replace("would_change", CHANGED)
+            assert {**made, "state": ""} == {**outcome, "state": ""}
+            assert real.diffs_of(host, False) == check.diffs_of(host, True)
+
+
 def test_the_error_of_a_cloud_that_shares_a_document_names_the_other_one(world: World) -> None:
     world.refused = {"1": PLANNED}
     engine = rolled_back([document(world, "1", "a"), document(world, "2", "b", "a")])
