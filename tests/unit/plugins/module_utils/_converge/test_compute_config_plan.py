@@ -16,8 +16,11 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import (
+    compose,
     deployments,
+    json_copy,
     normalize,
+    same_config,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_declared import (
     UNSUPPORTED_KEYS,
@@ -1125,6 +1128,31 @@ def test_deciding_twice_is_deciding_once(
         assert (before, wanted) == untouched
     if plan.config is not None:
         check_settled(before, wanted, plan)
+
+
+@given(
+    live=configs,
+    declared=declarations,
+    of_groups=st.sampled_from([Wanted(ARN), KEEP, HEAD_NAMED, BOTH]),
+)
+def test_what_is_published_by_a_rollback_means_what_there_was(
+    live: JsonObject, declared: JsonObject | None, of_groups: Wanted
+) -> None:
+    """And what its own rollback publishes means what the run had published."""
+    try:
+        plan = decide(
+            observed(live, ALL_RESOURCES), dataclasses.replace(of_groups, config=declared)
+        )
+    except (InputError, RefusedError):
+        return
+    assert plan.live is not None
+    backed_up = json_copy(compose(plan.live, deployments(plan.live)))
+    published = compose(backed_up, deployments(backed_up))
+    assert same_config(published, live)
+    assert plan.config is not None
+    again = compose(plan.config, deployments(plan.config))
+    assert same_config(again, plan.config)
+    assert same_config(plan.config, live) is not plan.publishes
 
 
 _TWINS = [node("a", OTHERS), node("a", OURS, resources={"cpu": 0, "gpu": 0})]

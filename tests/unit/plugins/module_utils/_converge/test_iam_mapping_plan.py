@@ -18,6 +18,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_ma
     decide,
     mapping_of,
     parse_wanted,
+    restored_mapping,
     rules_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
@@ -386,3 +387,30 @@ def test_live_rules_of_any_form_are_kept_as_they_are(
         return
     if state != "replaced":
         assert [rule for rule in rules_of(found.spec) if rule.get("value") != "ray-a"] == live
+
+
+@given(
+    live=_ANY_RULES,
+    fallback=st.sampled_from([FAIL, CLOUD_DEFAULT]),
+    state=st.sampled_from(["merged", "replaced", "absent"]),
+    others=st.dictionaries(st.sampled_from(["zones", "file_storage"]), _VALUES),
+)
+def test_a_mapping_is_restored_as_it_was_and_all_else_stays(
+    live: list[Json], fallback: str, state: str, others: Json
+) -> None:
+    """A rollback of the rollback leads to where the run had led."""
+    earlier = {**spec(""), "dataplane_iam_mapping": {"rules": live, "fallback_rule": fallback}}
+    try:
+        found = plan(earlier, options("A", state))
+    except RefusedError:
+        return
+    changed_since = {**found.spec, **others}
+    restored = restored_mapping(changed_since, earlier, KIND)
+    assert mapping_of(restored) == mapping_of(earlier)
+    assert {**restored, "dataplane_iam_mapping": {}} == {
+        **KIND,
+        **changed_since,
+        "dataplane_iam_mapping": {},
+    }
+    again = restored_mapping(restored, found.spec, KIND)
+    assert mapping_of(again) == mapping_of(found.spec)
