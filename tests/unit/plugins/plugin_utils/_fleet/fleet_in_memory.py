@@ -126,7 +126,9 @@ class World:
         return [name for taken, name in self.calls if taken == step]
 
 
-class _Store(PolicyStore[LivePolicy]):
+class Store(PolicyStore[LivePolicy]):
+    """Where a document of a world is kept."""
+
     def __init__(self, world: World, name: str) -> None:
         self._world, self._name = world, name
 
@@ -230,7 +232,7 @@ class _Resource(Resource):
         roles = [t.cast(str, settings.role).rpartition("/")[2] for settings in wants]
         takes_away = bucket_stages_of(wants[0], self.state).get(self.stage, self.state == "absent")
         return PolicyReconciler(
-            _Store(world, name),
+            Store(world, name),
             [
                 _Planner(world, name, role, "absent" if takes_away else "present")
                 for role in dict.fromkeys(roles)

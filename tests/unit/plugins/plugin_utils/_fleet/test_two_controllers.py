@@ -13,21 +13,45 @@ import dataclasses
 import threading
 import typing as t
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
+    LivePolicy,
+    PolicyPlanner,
+    PolicyReconciler,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restore_plan import (
+    Equality,
+    decide,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
+    policies_equal,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import Clock
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import engine as engines
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback import (
+    engine as rollback_engine,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.engine import (
+    Restoration,
+    RollbackEngine,
+)
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._fleet.fleet_in_memory import (
     KINDS,
     InMemory,
+    Store,
     World,
     cloud_of,
+    document,
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._fleet.test_run import (
     Events,
@@ -160,15 +184,20 @@ def controller(view: View, folder: Path, name: str, state: str) -> t.Callable[[]
     return converge
 
 
-@settings(
+_some = settings(
     max_examples=settings().max_examples * 2,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+_choices = st.lists(st.integers(0, 1), max_size=30)
+_paces = st.lists(st.sampled_from([0.05, 0.5, 0.95]), max_size=30)
+
+
+@_some
 @given(
     states=st.tuples(*[st.sampled_from(["present", "absent"])] * 2),
-    choices=st.lists(st.integers(0, 1), max_size=30),
-    paces=st.lists(st.sampled_from([0.05, 0.5, 0.95]), max_size=30),
+    choices=_choices,
+    paces=_paces,
 )
 def test_no_grant_and_no_statement_of_others_is_lost(
     tmp_path: Path,
@@ -194,3 +223,61 @@ def test_no_grant_and_no_statement_of_others_is_lost(
     assert {"theirs", *granted} <= set(found)
     # What one revokes the other may restore, since it cannot know that it was not lost by accident
     assert set(found) <= {"theirs", *granted, *there}
+
+
+@dataclasses.dataclass(frozen=True)
+class Restorer(PolicyPlanner[LivePolicy]):
+    """As a rollback plans a policy."""
+
+    backup: Backup
+
+    def plan(self, live: LivePolicy) -> Plan:
+        verdict = decide([self.backup], live.document, Equality(policies_equal), force=False)
+        after = self.backup.before if verdict.reason else live.document
+        return Plan(live.document, after, (verdict.reason,) if verdict.reason else ())
+
+    def guard(self, live: LivePolicy, plan: Plan) -> None:
+        """Nothing else is needed."""
+
+
+def rollback(view: View, folder: Path, backup: Backup, states: list[str]) -> t.Callable[[], None]:
+    """A run that restores the policy, and keeps how that ended."""
+    store = Store(view, BUCKET)
+    reconciler = PolicyReconciler(store, [Restorer(backup)], clock=view.clock)
+    params = {"lock_dir": str(folder / "rollback")}
+    one = Restoration(BUCKET, "bucket_policy", "gives", ("b",), params)
+
+    def restore() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            module = mock.Mock(reconciler=lambda: reconciler)
+            patch.setattr(rollback_engine, "RestoreModule", lambda _params, _connect: module)
+            engine = RollbackEngine([one], mock.Mock(), threads=1, clock=view.clock)
+            engine.plan()
+        engine.restore()
+        engine.confirm()
+        states.append(engine.outcome_of("b", check_mode=False)["state"])
+
+    return restore
+
+
+@_some
+@given(choices=_choices, paces=_paces)
+def test_what_a_rollback_gives_back_is_there_or_it_says_that_it_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choices: list[int], paces: list[float]
+) -> None:
+    """While another run grants something in the same policy, which is there in the end."""
+    monkeypatch.setattr(engines, "KINDS", KINDS)
+    documents = {BUCKET: ["theirs"]}
+    before, after = document("theirs", "b"), document("theirs")
+    backup = Backup("bucket_policy", {"bucket": "data"}, "222222222222", before, after)
+    turns, states = Turns(choices, paces), list[str]()
+    turns.run(
+        {
+            "a": controller(View(documents, turns, "a"), tmp_path, "a", "present"),
+            "b": rollback(View(documents, turns, "b"), tmp_path, backup, states),
+        }
+    )
+    assert {"theirs", "a"} <= set(documents[BUCKET])
+    assert states in (["changed"], ["failed"])
+    if states == ["changed"]:
+        assert "b" in documents[BUCKET]
