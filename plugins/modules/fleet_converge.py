@@ -96,8 +96,8 @@ options:
   confirm:
     description:
       - Whether written policies are read back once another writer that does not use the same locks
-        has had the time to overwrite them, which takes three seconds per batch. Otherwise they are
-        read back at once.
+        has had the time to overwrite them, which takes three seconds per batch, or with O(state=absent)
+        eight. Otherwise they are read back at once.
     type: bool
     default: true
   rings:

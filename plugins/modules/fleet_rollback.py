@@ -62,9 +62,9 @@ options:
     default: 100.0
   confirm:
     description:
-      - Whether to read restored policies again three seconds after the last write, when a write that
-        another controller had planned before has arrived. If it took back what was restored, the clouds
-        fail, and what it wrote stays.
+      - Whether to read restored policies again eight seconds after the last write, when another
+        controller has written what it had planned before, and restored what it took for lost. If it
+        took back what was restored, the clouds fail, and what it wrote stays.
     type: bool
     default: true
     version_added: 1.0.0

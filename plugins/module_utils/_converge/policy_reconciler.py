@@ -66,6 +66,9 @@ _FRESH_SECONDS = 2.0
 # After this time, which includes one second for the call itself, another controller has written
 # what it had planned before.
 SETTLED_SECONDS = _FRESH_SECONDS + 1.0
+# After this time, another controller whose write was overwritten has also restored what it took for
+# lost with it: it has waited, and has then made up to five calls.
+RESTORED_SECONDS = SETTLED_SECONDS + 5.0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,7 +18,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.conver
     confirm,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
-    SETTLED_SECONDS,
     PolicyReconciler,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
@@ -41,11 +40,22 @@ _MOST_RESTORATIONS = 3
 class Confirmation:
     """Reads policies back some time after they were written."""
 
-    def __init__(self, services: Services, workers: Workers, writer: Writer, clock: Clock) -> None:
+    def __init__(
+        self,
+        services: Services,
+        workers: Workers,
+        writer: Writer,
+        clock: Clock,
+        seconds: float,
+    ) -> None:
+        """seconds: how old the last write has to be. What was revoked may also be restored by another
+        controller, as if it had been lost by accident.
+        """
         self._services = services
         self._workers = workers
         self._writer = writer
         self._clock = clock
+        self._seconds = seconds
 
     def confirm(self, done: t.Iterable[Done]) -> None:
         """Read back what was written, after the time that another controller needs to write what
@@ -66,7 +76,7 @@ class Confirmation:
         """Wait until the last write is old enough. What was read before that is forgotten: one page
         of a bulk read has the documents of many clouds.
         """
-        settled_at = max(one.written_at for one in waiting) + SETTLED_SECONDS
+        settled_at = max(one.written_at for one in waiting) + self._seconds
         self._clock.sleep(max(0.0, settled_at - self._clock.now()))
         self._services.forget_reads()
         for one in waiting:

@@ -20,6 +20,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.conver
     Journal,
     execute,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
+    RESTORED_SECONDS,
+    SETTLED_SECONDS,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import Live
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import SYSTEM_CLOCK, Clock
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.confirmation import (
@@ -79,7 +83,8 @@ class Engine:
         self.on_cloud: t.Callable[[Cloud], None] = lambda _cloud: None
         self._workers = Workers(threads)
         self._writer = Writer(services, binding, keeps_documents, clock)
-        self._confirmation = Confirmation(services, self._workers, self._writer, clock)
+        seconds = SETTLED_SECONDS if state == "present" else RESTORED_SECONDS
+        self._confirmation = Confirmation(services, self._workers, self._writer, clock, seconds)
         self._planner = Planner(
             services,
             self._workers,

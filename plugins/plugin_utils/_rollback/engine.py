@@ -25,7 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.conver
     diff_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
-    SETTLED_SECONDS,
+    RESTORED_SECONDS,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
     Reconciler,
@@ -179,12 +179,12 @@ class RollbackEngine:
 
     def confirm(self) -> None:
         """Read restored policies again, after the time that another controller needs to write what it
-        had planned before. What it has overwritten is not written again: there is more in it, which
-        nobody has decided to remove.
+        had planned before, and to restore what it took for lost. What it has overwritten is not written
+        again: there is more in it, which nobody has decided to remove.
         """
         written = [one for one in self._restorations if one.is_confirmable]
         if written and not self.is_stopped:
-            self._clock.sleep(SETTLED_SECONDS)
+            self._clock.sleep(RESTORED_SECONDS)
             self._each(Restoration.confirm, written)
 
     # --- outcomes ---------------------------------------------------------------------------------

@@ -406,7 +406,7 @@ def test_what_another_writer_overwrites_after_the_read_back_is_found(
     assert outcome["changed"] is True
     assert world.writes.count("bucket") == 1
     assert sorted(world.read_back) == ["bucket", "bucket", "config", "trust", "trust"]
-    assert clock.slept == pytest.approx(3.0, abs=0.1)
+    assert clock.slept == pytest.approx(8.0, abs=0.1)
 
 
 def test_nothing_is_waited_for_where_no_policy_was_written(world: World) -> None:
