@@ -27,10 +27,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.write_record import (
     own_writes,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worker import run_cache
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
-    FleetAction,
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.first_task import (
+    PLAYBOOK,
+    FirstTask,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worker import run_cache
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import CloudVariables
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.registered_roles import (
     registered_roles,
@@ -68,11 +69,12 @@ Json = dict[str, t.Any]
 display = Display()
 
 
-class ActionModule(FleetAction):
+class ActionModule(FirstTask):
     """Runs once for all hosts."""
 
     rules: t.ClassVar[Json] = {
         "argument_spec": {
+            **PLAYBOOK,
             "messages": {"type": "raw"},
             "own_principals": {"type": "list", "elements": "str", "default": []},
             "look_up_policies": {"type": "bool", "default": True},

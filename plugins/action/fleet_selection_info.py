@@ -12,8 +12,11 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_arn
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.first_task import (
+    PLAYBOOK,
+    FirstTask,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
-    FleetAction,
     host_variable,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import (
@@ -31,6 +34,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.uncovered i
 _ANSWERS = ("accounts", "regions", "clouds")
 _RULES = {
     "argument_spec": {
+        **PLAYBOOK,
         **{name: {"type": "list", "elements": "str", "default": []} for name in _ANSWERS},
         "require_selection": {"type": "bool", "default": False},
         "limited": {"type": "bool", "default": False},
@@ -41,7 +45,7 @@ _RULES = {
 }
 
 
-class ActionModule(FleetAction):
+class ActionModule(FirstTask):
     """Runs once for all hosts of the batch."""
 
     rules = _RULES

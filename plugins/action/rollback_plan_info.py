@@ -30,8 +30,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     read,
     run_of,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.first_task import (
+    PLAYBOOK,
+    FirstTask,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
-    FleetAction,
     host_variable,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds import authority
@@ -63,6 +66,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import sum
 
 _RULES = {
     "argument_spec": {
+        **PLAYBOOK,
         "run_ids": {"type": "list", "elements": "str"},
         "paths": {"type": "list", "elements": "path"},
         "backup_dir": {"type": "path"},
@@ -74,7 +78,7 @@ _RULES = {
 _MOST_RUNS = 20
 
 
-class ActionModule(FleetAction):
+class ActionModule(FirstTask):
     """Runs once for all hosts of the batch."""
 
     rules = _RULES

@@ -32,6 +32,12 @@ description:
     message can write anything into it, so what an event says is only when to look at which cloud.
   - The task requires C(run_once=true), which also gives its result to all hosts.
 options:
+  playbook:
+    description:
+      - The playbook of this collection that the task is the first one of. Its variables are validated before
+        anything else, as by M(rayfleet.anyscale.playbook_variables_info).
+    type: str
+    version_added: 1.0.0
   messages:
     description:
       - The messages. By default those of the variable C(ansible_eda), in which ansible-rulebook

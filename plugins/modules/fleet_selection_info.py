@@ -18,6 +18,12 @@ description:
     sliced job, but a play that selects none of the slice's hosts just ends.
   - The task requires C(run_once=true), which also gives its result to all hosts.
 options:
+  playbook:
+    description:
+      - The playbook of this collection that the task is the first one of. Its variables are validated before
+        anything else, as by M(rayfleet.anyscale.playbook_variables_info).
+    type: str
+    version_added: 1.0.0
   accounts:
     description:
       - AWS accounts. The account of a host is C(cloud_iam_account_id), else that of the ARN in

@@ -13,7 +13,8 @@ short_description: Validate the variables of a playbook of this collection
 version_added: 1.0.0
 description:
   - Validates the variables of one of the collection's playbooks by the specification that the
-    reference pages are made from, and returns their values. It is the first task of each playbook.
+    reference pages are made from, and returns their values.
+  - The playbooks for clouds do the same in the first of their tasks, by its option C(playbook).
   - A value of another type, one that is not among the choices, and one out of bounds are errors,
     which name the variable. So is a variable that begins as those of the playbook do and that does
     not exist, because a misspelt one would be ignored.

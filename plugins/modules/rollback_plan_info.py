@@ -21,6 +21,12 @@ description:
     that account. If there is none, the task fails.
   - The task requires C(run_once=true), which also gives its result to all hosts.
 options:
+  playbook:
+    description:
+      - The playbook of this collection that the task is the first one of. Its variables are validated before
+        anything else, as by M(rayfleet.anyscale.playbook_variables_info).
+    type: str
+    version_added: 1.0.0
   run_ids:
     description:
       - The IDs of the runs to roll back, as in the names of their backups, in any order. A document that
