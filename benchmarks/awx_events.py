@@ -36,10 +36,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.awx_runs import (
 )
 
 LATENCY_MS = 20
-MOST_BYTES = (
-    10_000  # of events, for each cloud of a job, or of a slice of one, for at least so many:
-)
-FEWEST = 8
+MOST_BYTES = 10_000  # of events, for each cloud
 STATES = {"in sync": 0.0, "drifted": 1.0}
 # What each playbook is given besides the fleet. An audit that fails for drift has an event of each
 # drifted cloud.
@@ -72,8 +69,7 @@ def main() -> int:
                     for slices in options.slices:
                         cost = _cost(server, playbook, clouds, state, slices)
                         a_cloud = cost.size / clouds
-                        # What a job costs for itself counts most for the slices of few clouds.
-                        missed |= a_cloud > MOST_BYTES and clouds >= FEWEST * slices
+                        missed |= a_cloud > MOST_BYTES
                         print(
                             f"{playbook}, {state}, {clouds} clouds, slices: {slices}: "
                             f"{cost.events} events, {a_cloud:.0f} bytes a cloud, "

@@ -30,7 +30,12 @@ from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ROLE_ARN,
     session,
 )
-from ansible_collections.rayfleet.anyscale.tests.support.awx_runs import Job, run_job, summary_of
+from ansible_collections.rayfleet.anyscale.tests.support.awx_runs import (
+    Job,
+    run_job,
+    size_of,
+    summary_of,
+)
 from ansible_collections.rayfleet.anyscale.tests.support.cloudtrail_records import bridged, record
 from ansible_collections.rayfleet.anyscale.tests.support.rows import few_of
 from ansible_collections.rayfleet.anyscale.tests.support.secret_scan import canary, leaks
@@ -288,19 +293,23 @@ def test_a_verification_names_the_node_and_its_role(
 def test_a_job_that_heals_ends_as_an_onboarding_does(
     running_sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """With the events as the rulebook launches it."""
+    """With the events as the rulebook launches it, and with as few of its own as in a slice."""
     running_sandbox.reset()
-    cloud = Cloud("speech", ACCOUNT, role="speech-ray", trust="lambda_only")
-    running_sandbox.seed([cloud])
-    event = record(
-        "UpdateAssumeRolePolicy", ACCOUNT, requestParameters={"roleName": cloud.role_name}
-    )
+    clouds = [
+        Cloud(name, ACCOUNT, role=f"{name}-ray", trust="lambda_only")
+        for name in ("speech", "search", "vision")
+    ]
+    running_sandbox.seed(clouds)
+    events = [
+        record("UpdateAssumeRolePolicy", ACCOUNT, requestParameters={"roleName": cloud.role_name})
+        for cloud in clouds
+    ]
     job = run_job(
         tmp_path,
-        inventory(running_sandbox, [cloud]),
+        inventory(running_sandbox, clouds),
         "playbooks/heal.yml",
         variables={
-            "ansible_eda": {"event": bridged(event)},
+            "ansible_eda": {"events": [bridged(event) for event in events]},
             "heal_quiet_seconds": 0,
             "heal_state_dir": str(tmp_path / "healing"),
             "cloud_iam_backup_dir": str(tmp_path / "backups"),
@@ -310,8 +319,9 @@ def test_a_job_that_heals_ends_as_an_onboarding_does(
     )
     assert job.exit_status == 0, job.seen
     assert "changed: speech (account" in job.seen
-    assert summary_of(job)[0].startswith("1 changed, "), job.seen
+    assert summary_of(job)[0].startswith("3 changed, "), job.seen
     assert summary_of(job)[-1].endswith("launch the job template Anyscale rollback with 31 for Run")
+    assert size_of(job) <= MOST_BYTES * len(clouds)
 
 
 def test_a_workflow_ends_with_its_steps_and_how_to_undo_them(

@@ -24,6 +24,9 @@ Json = dict[str, t.Any]
 
 ACCOUNT = "222222222222"
 MOST_BYTES = 10_000  # of a cloud, without a diff
+IN_A_SLICE = 3  # of twelve clouds in four slices
+KEY = "0123456789abcdef" * 4
+REPORT = "Report the outcome of the cloud"
 # What grows with the fleet and not with its changes: the names of the selected clouds.
 OF_A_NAME = 200
 
@@ -43,38 +46,74 @@ def drifted_fleet(number: int) -> list[Cloud]:
     ]
 
 
-def onboarded(
-    sandbox: Sandbox, folder: Path, number: int, *options: str, **variables: t.Any
+def run_for(
+    sandbox: Sandbox,
+    folder: Path,
+    fleet: list[Cloud],
+    playbook: str,
+    *options: str,
+    job_id: int = 1,
+    **variables: t.Any,
 ) -> Job:
+    """A job for all clouds of a fleet."""
+    folder.mkdir(exist_ok=True)
+    return run_job(
+        folder,
+        inventory(sandbox, fleet),
+        f"playbooks/{playbook}.yml",
+        *options,
+        variables=variables,
+        environment={**sandbox.child_variables(), "RAYFLEET_BACKUP_KEY": KEY},
+        job_id=job_id,
+    )
+
+
+def onboarded(sandbox: Sandbox, folder: Path, number: int, *options: str) -> Job:
     """A job that onboards so many clouds, all of which have drifted."""
     fleet = drifted_fleet(number)
     sandbox.reset()
     sandbox.seed(fleet)
-    hosts = inventory(sandbox, fleet)
-    environment = sandbox.child_variables()
-    job = run_job(
-        folder,
-        hosts,
-        "playbooks/onboard.yml",
-        *options,
-        variables=variables,
-        environment=environment,
-    )
+    job = run_for(sandbox, folder, fleet, "onboard", *options)
     assert job.exit_status == 0, job.output[-2000:]
     assert job.published["anyscale_onboard_1"]["counts"]["changed"] == number
     return job
 
 
 @pytest.mark.parametrize(
-    "number", [8, pytest.param(2000, marks=pytest.mark.long)], ids="{} clouds".format
+    "number", [IN_A_SLICE, pytest.param(2000, marks=pytest.mark.long)], ids="{} clouds".format
 )
 def test_a_changed_cloud_costs_little(
     running_sandbox: Sandbox, tmp_path: Path, number: int
 ) -> None:
-    """All of them have drifted, in everything. Eight share what a job costs for itself, as in a slice."""
+    """All of them have drifted, in everything. A few share what a slice costs for itself."""
     job = onboarded(running_sandbox, tmp_path, number)
     print(f"{size_of(job) / number:.0f} bytes a cloud, {len(job.events)} events")
     assert size_of(job) <= MOST_BYTES * number
+
+
+@pytest.mark.long
+def test_a_cloud_costs_little_in_each_playbook(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """Also in a slice: an audit that fails for all clouds, and what changes all of them. The playbook
+    heal is in test_awx_project.py.
+    """
+    fleet = drifted_fleet(IN_A_SLICE)
+    running_sandbox.reset()
+    running_sandbox.seed(fleet)
+    jobs: dict[str, Json] = {
+        "audit": {"audit_fail_on": "drift", "audit_report_dir": str(tmp_path / "report")},
+        "onboard": {},
+        "offboard": {"fleet_clouds": "*"},
+        "rollback": {"rollback_run": "3", "rollback_force": "yes"},
+    }
+    for job_id, (playbook, answers) in enumerate(jobs.items(), 1):
+        given = {"cloud_iam_backup_dir": str(tmp_path / "backups"), **answers}
+        folder = tmp_path / playbook
+        job = run_for(running_sandbox, folder, fleet, playbook, job_id=job_id, **given)
+        concerned = {host for host, task, _result in job.results if task == REPORT}
+        assert concerned == {cloud.name for cloud in fleet}, job.seen
+        assert job.exit_status == (2 if playbook == "audit" else 0), job.seen
+        print(f"{playbook}: {size_of(job) / IN_A_SLICE:.0f} bytes a cloud")
+        assert size_of(job) <= MOST_BYTES * IN_A_SLICE
 
 
 def test_it_grows_no_faster_than_the_fleet(running_sandbox: Sandbox, tmp_path: Path) -> None:
