@@ -94,7 +94,7 @@ options:
   label:
     description:
       - Identifies the audit among the counts that the jobs of a workflow publish
-        (RV(rayfleet.anyscale.fleet_summary_info#module:artifact)). It counts only with O(run).
+        (RV(rayfleet.anyscale.fleet_summary_info#module:ansible_stats)). It counts only with O(run).
     type: str
     version_added: 1.0.0
 extends_documentation_fragment:
