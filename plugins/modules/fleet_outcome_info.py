@@ -44,7 +44,7 @@ author:
 EXAMPLES = r"""
 - name: Report the outcome of the cloud
   rayfleet.anyscale.fleet_outcome_info:
-    run: "{{ hostvars.localhost.run }}"
+    run: "{{ lookup('rayfleet.anyscale.fleet_run').run }}"
   register: outcome
 
 - name: Show the version of the compute config that clusters are to use

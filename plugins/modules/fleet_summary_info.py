@@ -37,7 +37,7 @@ author:
 EXAMPLES = r"""
 - name: Summarize the run
   rayfleet.anyscale.fleet_summary_info:
-    run: "{{ hostvars.localhost.run }}"
+    run: "{{ lookup('rayfleet.anyscale.fleet_run').run }}"
   run_once: true
   register: summary
 
