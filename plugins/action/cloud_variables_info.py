@@ -28,7 +28,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.register
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.required_variables import (
     refuse_incomplete,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.next_plays import TASKS
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import PASS_ROLE
 
@@ -81,6 +80,7 @@ class ActionModule(ActionBase):
 
 
 def _is_of_playbook(variables: dict[str, t.Any]) -> bool:
-    """Whether a playbook of this collection runs the role, and has told it for all clouds."""
-    run = variables["hostvars"].get("localhost", {}).get("fleet_run") or {}
-    return f"fleet_{run.get('run')}_{TASKS}" in variables.get("group_names", ())
+    """Whether a playbook of this collection runs the role, and has told it for all clouds: its play has
+    this variable.
+    """
+    return "fleet_run" in variables

@@ -16,6 +16,7 @@ import re
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     option,
+    setting,
 )
 
 _ACCOUNT_ID = re.compile(r"[0-9]{12}\Z")
@@ -103,12 +104,12 @@ def parse_role(value: str, option: str = "role") -> RoleReference:
         return RoleReference(_iam_name(value, option, "role", ROLE_NAME_LIMIT))
     if arn.service != "iam" or not arn.resource.startswith("role/") or not arn.account_id:
         raise InputError(
-            f"{option} is {value!r}, which is not the ARN of an IAM role.",
+            f"{setting(option)} is {value!r}, which is not the ARN of an IAM role.",
             "Set it to arn:aws:iam::<account id>:role/<role name> or to the role's name.",
         )
     if _PATTERN.search(arn.resource):
         raise InputError(
-            f"{option} is {value!r}, which has one of the characters *, ? and $.",
+            f"{setting(option)} is {value!r}, which has one of the characters *, ? and $.",
             "Set it to the ARN of one role: in a policy, these characters stand for others.",
         )
     name = arn.resource.rpartition("/")[2]
@@ -131,7 +132,7 @@ def parse_policy_arn(value: str, option: str = "policy_arn") -> str:
     arn = parse_arn(value.replace(":iam::aws:", ":iam:::", 1))
     if arn is None or arn.service != "iam" or not arn.resource.startswith("policy/"):
         raise InputError(
-            f"{option} is {value[:200]!r}, which is not the ARN of a managed policy.",
+            f"{setting(option)} is {value[:200]!r}, which is not the ARN of a managed policy.",
             "Set it to arn:aws:iam::<account id>:policy/<name>.",
         )
     _iam_name(arn.resource.rpartition("/")[2], option, "policy", POLICY_NAME_LIMIT)
@@ -142,7 +143,7 @@ def parse_account_id(value: str, option: str = "account_id") -> str:
     """Validate an AWS account id: twelve digits, including leading zeros."""
     if not _ACCOUNT_ID.match(value):
         raise InputError(
-            f"{option} is {value!r}, which is not an AWS account id.",
+            f"{setting(option)} is {value!r}, which is not an AWS account id.",
             "Set it to the twelve digits, quoted, so that YAML keeps leading zeros.",
         )
     return value
@@ -159,7 +160,7 @@ def parse_bucket(value: str, option: str = "bucket") -> str:
             name = arn.resource
     if not _BUCKET.match(name):
         raise InputError(
-            f"{option} is {value!r}, which does not name an S3 bucket.",
+            f"{setting(option)} is {value!r}, which does not name an S3 bucket.",
             "Set it to the bucket's name, arn:aws:s3:::<name> or s3://<name>, without a key "
             "prefix or an object key.",
         )
@@ -170,7 +171,7 @@ def parse_cloud_id(value: str, option: str = "cloud_id") -> str:
     """Validate an Anyscale cloud id, such as ``cld_4fxb3wsbdcq2n1p9``."""
     if not _CLOUD_ID.match(value):
         raise InputError(
-            f"{option} is {value!r}, which is not an Anyscale cloud id.",
+            f"{setting(option)} is {value!r}, which is not an Anyscale cloud id.",
             "A cloud id starts with cld_, such as cld_4fxb3wsbdcq2n1p9.",
         )
     return value
@@ -270,6 +271,7 @@ def _iam_name(value: str, option: str, kind: str, limit: int) -> str:
         return value
     excerpt = value if len(value) <= 200 else value[:200] + "..."
     raise InputError(
-        f"{option} is {excerpt!r}, which is not the name of an IAM {kind}.",
-        f"A name has 1 to {limit} letters, digits and characters of _+=,.@-",
+        f"{setting(option)} is {excerpt!r}, which is not the name of an IAM {kind}.",
+        f"A name has 1 to {limit} letters, digits and characters of _+=,.@-"
+        + (" Of one with a path, give the name or the ARN." if "/" in value else ""),
     )

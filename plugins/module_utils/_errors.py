@@ -46,6 +46,23 @@ _RETRYABLE = (
 _TOO_MANY_REQUESTS = 429
 # What option() returns.
 _OPTION = re.compile(r"\b(?P<option>\w+) \((?P<variable>\w+) in playbooks\)")
+# The variables of playbooks that set options of modules which are the subjects of messages.
+_VARIABLE_OF = {
+    "account_id": "cloud_iam_account_id",
+    "assume_role_arn": "cloud_iam_assume_role_arn",
+    "assume_role_external_id": "cloud_iam_assume_role_external_id",
+    "assume_role_session_name": "cloud_iam_assume_role_session_name",
+    "bucket": "cloud_iam_bucket",
+    "cloud_id": "cloud_iam_cloud_id",
+    "control_plane_role": "cloud_iam_control_plane_role",
+    "instance_profile": "cloud_iam_instance_profile",
+    "instance_profiles": "cloud_iam_instance_profile",
+    "policy_arn": "cloud_iam_bucket_policy_arn",
+    "policy_name": "cloud_iam_bucket_policy_name",
+    "quota_chars": "cloud_iam_quota_chars",
+    "role": "cloud_iam_role",
+    "roles": "cloud_iam_role",
+}
 _reader = types.SimpleNamespace(sets_variables=False)
 # What botocore raises if there is no response, or one that it cannot parse.
 _NO_RESPONSE = (
@@ -187,6 +204,13 @@ def option(name: str, variable: str = "") -> str:
     by the variable that sets it in playbooks.
     """
     return f"{name} ({variable or f'cloud_iam_{name}'} in playbooks)"
+
+
+def setting(name: str) -> str:
+    """An option as the subject of a message: by the variable that sets it, where the reader sets
+    variables alone. Other subjects are what they are.
+    """
+    return _VARIABLE_OF.get(name, name) if sets_variables() else name
 
 
 @contextlib.contextmanager

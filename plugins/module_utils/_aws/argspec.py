@@ -25,6 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._credentials imp
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     option,
+    setting,
 )
 
 DEFAULT_SESSION_NAME = "rayfleet-anyscale"
@@ -136,17 +137,19 @@ def _check_assumption(params: t.Mapping[str, t.Any]) -> None:
     account_id = params.get("account_id")
     if account_id and role.account_id and role.account_id != account_id:
         raise InputError(
-            f"assume_role_arn is {role}, which is in account {role.account_id}, but account_id is "
-            f"{account_id}.",
+            f"{setting('assume_role_arn')} is {role}, which is in account {role.account_id}, but "
+            f"{setting('account_id')} is {account_id}.",
             f"Set {option('assume_role_arn')} to a role in {account_id}, or fix "
             f"{option('account_id')}.",
         )
     if role.arn is None:
         raise InputError(
-            f"assume_role_arn is {params['assume_role_arn']!r}, which is not an ARN.",
+            f"{setting('assume_role_arn')} is {params['assume_role_arn']!r}, which is not an ARN.",
             "Set it to the role's ARN.",
         )
     for name, (pattern, allowed) in _STS_PATTERNS.items():
         value = params.get(name)
         if value is not None and not pattern.match(value):
-            raise InputError(f"{name} is {value!r}, which STS does not accept.", f"Use {allowed}")
+            raise InputError(
+                f"{setting(name)} is {value!r}, which STS does not accept.", f"Use {allowed}"
+            )

@@ -56,7 +56,7 @@ _REFUSED = (
     "AWS rejected the policy. Fix the statement named above, even if this collection does not "
     "manage it, and run again."
 )
-_SETTINGS = "Check region, endpoint_url and aws_ca_bundle."
+_SETTINGS = f"Check {option('region')}, {option('endpoint_url')} and {option('aws_ca_bundle')}."
 _REMEDIES = {
     "AccessDenied": _ACCESS_DENIED,
     "AccessDeniedException": _ACCESS_DENIED,
@@ -104,7 +104,9 @@ _REMEDIES = {
     "ConnectionClosedError": _NO_RESPONSE,
     "ProxyConnectionError": _NO_RESPONSE,
     "ReadTimeoutError": _NO_RESPONSE,
-    "EndpointConnectionError": "Check region, endpoint_url and the network.",
+    "EndpointConnectionError": (
+        f"Check {option('region')}, {option('endpoint_url')} and the network."
+    ),
     "HTTPClientError": (
         "Check the credentials (access_key, secret_key, session_token, or those that boto3 finds "
         "in the environment) for line breaks and spaces, and check endpoint_url."

@@ -46,6 +46,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     TaskError,
     option,
+    setting,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     backup_argument_spec,
@@ -89,7 +90,9 @@ class Module(abc.ABC):
         for name in _NAMES:
             if isinstance(params.get(name), str):
                 # In playbooks, the option of a common name has a variable of another name.
-                named = option(name, "cloud_iam_compute_config") if name == "name" else name
+                named = (
+                    option(name, "cloud_iam_compute_config") if name == "name" else setting(name)
+                )
                 _refuse_no_name(named, params[name])
         self._refuse_null()
         self.session = connect(params)

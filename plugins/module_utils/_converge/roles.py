@@ -26,6 +26,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     RefusedError,
     option,
+    setting,
 )
 
 
@@ -80,8 +81,8 @@ def refuse_other_account(role: RoleReference, account_id: str | None, name: str)
     """Raise if a role's ARN is of another account than the cloud's."""
     if account_id and role.account_id and role.account_id != account_id:
         raise InputError(
-            f"{name} is {role}, which is in account {role.account_id}, but account_id is "
-            f"{account_id}.",
+            f"{setting(name)} is {role}, which is in account {role.account_id}, but "
+            f"{setting('account_id')} is {account_id}.",
             "A cluster's role must be in the AWS account of its cloud.",
         )
 
@@ -128,7 +129,7 @@ def refuse_caller(
         return
     if named_by is None:
         raise RefusedError(
-            f"The credentials are for account {caller}, but account_id of this cloud is "
+            f"The credentials are for account {caller}, but {setting('account_id')} of this cloud is "
             f"{account_id}.",
             f"Fix {option('account_id')}, or set {option('assume_role_arn')} to a role in "
             f"{account_id}.",

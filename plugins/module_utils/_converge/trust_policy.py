@@ -50,7 +50,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles 
     live_role,
     wanted_role,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, setting
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     TRUST_POLICY,
     Backup,
@@ -175,7 +175,7 @@ class TrustPolicyModule(ConvergingModule):
         super().__init__(params, connect, known)
         if params["quota_chars"] < 1:
             raise InputError(
-                f"quota_chars is {params['quota_chars']}.",
+                f"{setting('quota_chars')} is {params['quota_chars']}.",
                 "Set it to the account's quota, a positive number of characters.",
             )
         self.role = wanted_role(params, lambda: self.registration)

@@ -258,7 +258,10 @@ def test_why_a_cloud_failed_is_told_once(
         environment=running_sandbox.child_variables(),
     )
     assert job.exit_status == 2
-    reason = "which is in account 222222222222, but account_id is 999999999999. Set cloud_iam_assume_role_arn"
+    reason = (
+        "which is in account 222222222222, but cloud_iam_account_id is 999999999999. Set "
+        "cloud_iam_assume_role_arn"
+    )
     whole = " ".join(job.seen.split())
     assert whole.count(reason) == 1, job.seen
     stage = {"onboard": "Plan", "audit": "Audit"}[playbook]

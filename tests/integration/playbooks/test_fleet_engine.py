@@ -742,7 +742,7 @@ FAILING: dict[str, tuple[Json, str]] = {
     "not-positive": ({"cloud_iam_quota_chars": 0}, "quota_chars is 0. Set"),
     "role-elsewhere": (
         {"cloud_iam_role": f"arn:aws:iam::{SCIENCE_ACCOUNT}:role/r"},
-        f"in account {SCIENCE_ACCOUNT}, but account_id is {VISION_ACCOUNT}",
+        f"in account {SCIENCE_ACCOUNT}, but cloud_iam_account_id is {VISION_ACCOUNT}",
     ),
     "account-elsewhere": (
         {

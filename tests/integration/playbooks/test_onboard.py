@@ -363,7 +363,7 @@ HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
     "cloud_iam_cloud_id": {"a template": (TEMPLATE, "is not an Anyscale cloud id")},
     "cloud_iam_account_id": {
         "undefined": (UNSET, "cloud_iam_account_id"),
-        "another account": (SCIENCE_ACCOUNT, f"{VISION_ACCOUNT}, but account_id"),
+        "another account": (SCIENCE_ACCOUNT, f"{VISION_ACCOUNT}, but cloud_iam_account_id"),
         "a template": (TEMPLATE, "is not an AWS account id"),
     },
     "cloud_iam_role": {

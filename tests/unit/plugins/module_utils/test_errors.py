@@ -13,12 +13,17 @@ import re
 import pytest
 from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    variable_rules,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    _VARIABLE_OF,
     AwsError,
     TaskError,
     for_options,
     naming_variables,
     option,
+    setting,
 )
 from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
@@ -88,6 +93,23 @@ def test_a_message_names_what_its_reader_sets() -> None:
         assert error.failure()["msg"] == "cloud_iam_role is x. Set rollback_paths."
     assert error.failure()["msg"] == of_module
     assert for_options(of_module) == "role is x. Set files."
+
+
+def test_the_subject_of_a_message_is_what_its_reader_sets() -> None:
+    """What is no option stays as it is."""
+    subjects = ("role", "policy_name", "The role of rule 1", "role_arn")
+    assert tuple(map(setting, subjects)) == subjects
+    with naming_variables():
+        assert list(map(setting, subjects)) == [
+            "cloud_iam_role",
+            "cloud_iam_bucket_policy_name",
+            "The role of rule 1",
+            "role_arn",
+        ]
+
+
+def test_the_variables_of_subjects_exist() -> None:
+    assert set(_VARIABLE_OF.values()) <= set(variable_rules())
 
 
 _BARE = re.compile(
