@@ -144,7 +144,7 @@ def parse_account_id(value: str, option: str = "account_id") -> str:
     if not _ACCOUNT_ID.match(value):
         raise InputError(
             f"{setting(option)} is {value!r}, which is not an AWS account id.",
-            "Set it to the twelve digits, quoted, so that YAML keeps leading zeros.",
+            f"Set it to the twelve digits, quoted, so that YAML keeps leading zeros.{_blanks(value)}",
         )
     return value
 
@@ -162,7 +162,7 @@ def parse_bucket(value: str, option: str = "bucket") -> str:
         raise InputError(
             f"{setting(option)} is {value!r}, which does not name an S3 bucket.",
             "Set it to the bucket's name, arn:aws:s3:::<name> or s3://<name>, without a key "
-            "prefix or an object key.",
+            f"prefix or an object key.{_blanks(value)}",
         )
     return name
 
@@ -172,7 +172,7 @@ def parse_cloud_id(value: str, option: str = "cloud_id") -> str:
     if not _CLOUD_ID.match(value):
         raise InputError(
             f"{setting(option)} is {value!r}, which is not an Anyscale cloud id.",
-            "A cloud id starts with cld_, such as cld_4fxb3wsbdcq2n1p9.",
+            f"A cloud id starts with cld_, such as cld_4fxb3wsbdcq2n1p9.{_blanks(value)}",
         )
     return value
 
@@ -270,8 +270,15 @@ def _iam_name(value: str, option: str, kind: str, limit: int) -> str:
     if _IAM_NAME.match(value) and len(value) <= limit:
         return value
     excerpt = value if len(value) <= 200 else value[:200] + "..."
+    hint = _blanks(value)
+    if not hint and "/" in value:
+        hint = " Give the name without the path" + (", or the ARN." if kind == "role" else ".")
     raise InputError(
         f"{setting(option)} is {excerpt!r}, which is not the name of an IAM {kind}.",
-        f"A name has 1 to {limit} letters, digits and characters of _+=,.@-"
-        + (" Of one with a path, give the name or the ARN." if "/" in value else ""),
+        f"A name has 1 to {limit} letters, digits and characters of _+=,.@-{hint}",
     )
+
+
+def _blanks(value: str) -> str:
+    """A hint for a value that may be right but for blanks around it, which are hard to see."""
+    return " Remove the blanks around it." if value.strip() != value else ""

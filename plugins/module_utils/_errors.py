@@ -49,12 +49,14 @@ _OPTION = re.compile(r"\b(?P<option>\w+) \((?P<variable>\w+) in playbooks\)")
 # The variables of playbooks that set options of modules which are the subjects of messages.
 _VARIABLE_OF = {
     "account_id": "cloud_iam_account_id",
+    "anyscale_host": "cloud_iam_anyscale_host",
     "assume_role_arn": "cloud_iam_assume_role_arn",
     "assume_role_external_id": "cloud_iam_assume_role_external_id",
     "assume_role_session_name": "cloud_iam_assume_role_session_name",
     "bucket": "cloud_iam_bucket",
     "cloud_id": "cloud_iam_cloud_id",
     "control_plane_role": "cloud_iam_control_plane_role",
+    "dest": "cloud_iam_dest",
     "instance_profile": "cloud_iam_instance_profile",
     "instance_profiles": "cloud_iam_instance_profile",
     "policy_arn": "cloud_iam_bucket_policy_arn",

@@ -22,6 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._credentials imp
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     option,
+    setting,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import open_text
 
@@ -80,11 +81,12 @@ def _checked_host(host: str, allow_http: bool) -> str:
     match = _HOST.match(host.strip())
     if match is None:
         raise InputError(
-            f"anyscale_host is {host!r}, which is not the address of a control plane.", remedy
+            f"{setting('anyscale_host')} is {host!r}, which is not the address of a control plane.",
+            remedy,
         )
     if match["scheme"] == "http" and not (allow_http or is_loopback(match["name"])):
         raise InputError(
-            f"anyscale_host is {host!r}: the token would travel unencrypted.",
+            f"{setting('anyscale_host')} is {host!r}: the token would travel unencrypted.",
             "Use https, or set anyscale_allow_http to accept that.",
         )
     return host.strip().rstrip("/")

@@ -123,7 +123,8 @@ class CloudSettings:
         """The values that no output may show."""
         rules = connection_rules()
         values = [value for name, value in self.connection.items() if rules[name].get("no_log")]
-        return {str(value) for value in (*values, self.backup_key) if value}
+        # A blank one would hide each blank of a text.
+        return {str(value) for value in (*values, self.backup_key) if value and str(value).strip()}
 
     @property
     def further_roles(self) -> list[str]:

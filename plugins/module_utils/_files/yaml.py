@@ -14,7 +14,11 @@ import typing as t
 
 from ansible.module_utils.common.yaml import HAS_YAML, yaml_dump, yaml_load
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    TaskError,
+    setting,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import atomic_write
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import open_text
 
@@ -34,7 +38,8 @@ def read(path: str, keys: t.Collection[str]) -> dict[str, t.Any] | None:
         )
     if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
         raise InputError(
-            f"dest is {path!r}, in a directory that does not exist.", "Create the directory first."
+            f"{setting('dest')} is {path!r}, in a directory that does not exist.",
+            "Create the directory first.",
         )
     try:
         with open_text(path) as file:
@@ -43,19 +48,19 @@ def read(path: str, keys: t.Collection[str]) -> dict[str, t.Any] | None:
         return None
     except OSError as error:
         raise InputError(
-            f"dest is {path!r}, which cannot be read: {error.strerror}.",
-            "Set dest to a file that this user can read.",
+            f"{setting('dest')} is {path!r}, which cannot be read: {error.strerror}.",
+            f"Set {setting('dest')} to a file that this user can read.",
         ) from error
     # An error of PyYAML, whose class cannot be imported if PyYAML is not installed.
     except Exception as error:
         raise InputError(
-            f"dest is {path!r}, which does not contain valid YAML.",
-            "Set dest to another file, or remove this one.",
+            f"{setting('dest')} is {path!r}, which does not contain valid YAML.",
+            f"Set {setting('dest')} to another file, or remove this one.",
         ) from error
     if found is not None and not (isinstance(found, dict) and all(key in keys for key in found)):
         raise InputError(
-            f"dest is {path!r}, which contains something else than a compute config.",
-            "Set dest to another file, or remove this one.",
+            f"{setting('dest')} is {path!r}, which contains something else than a compute config.",
+            f"Set {setting('dest')} to another file, or remove this one.",
         )
     return found
 
@@ -64,7 +69,8 @@ def refuse_unwritable(path: str) -> None:
     """Raise if the file could not be replaced."""
     if not os.access(os.path.dirname(os.path.realpath(path)), os.W_OK | os.X_OK):
         raise InputError(
-            f"dest is {path!r}, in a directory that this user cannot write to.", _PERMISSIONS
+            f"{setting('dest')} is {path!r}, in a directory that this user cannot write to.",
+            _PERMISSIONS,
         )
 
 
@@ -76,5 +82,6 @@ def write(path: str, document: t.Mapping[str, t.Any]) -> None:
         atomic_write(target, text, for_users=True)
     except OSError as error:
         raise TaskError(
-            f"dest is {path!r}, which cannot be written: {error.strerror}.", _PERMISSIONS
+            f"{setting('dest')} is {path!r}, which cannot be written: {error.strerror}.",
+            _PERMISSIONS,
         ) from error

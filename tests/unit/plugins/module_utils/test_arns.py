@@ -345,3 +345,43 @@ SAME_ROLE = {
 def test_a_role_is_known_by_its_arn(given: str, arn: str, same: bool) -> None:
     """IAM has no two roles in an account whose names differ only by case."""
     assert _arns.parse_role(given).is_role(arn) is same
+
+
+HINTS: dict[str, tuple[t.Callable[[str], object], str, str]] = {
+    "a role with a blank": (_arns.parse_role, "ray ", "Remove the blanks around it."),
+    "a role's ARN with a blank": (
+        _arns.parse_role,
+        "arn:aws:iam::123456789012:role/ray" + " ",
+        "Remove the blanks around it.",
+    ),
+    "a bucket with a blank": (_arns.parse_bucket, " data", "Remove the blanks around it."),
+    "a cloud with a blank": (_arns.parse_cloud_id, "cld_1\n", "Remove the blanks around it."),
+    "an account with a blank": (
+        _arns.parse_account_id,
+        "123456789012 ",
+        "Remove the blanks around it.",
+    ),
+    "a role with its path": (
+        _arns.parse_role,
+        "teams/ray",
+        "Give the name without the path, or the ARN.",
+    ),
+    "a profile with its path": (
+        _arns.parse_instance_profile,
+        "teams/ray",
+        "Give the name without the path.",
+    ),
+    "a profile by its ARN": (
+        _arns.parse_instance_profile,
+        "arn:aws:iam::123456789012:instance-profile/ray",
+        "Give the name without the path.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HINTS)
+def test_what_is_nearly_right_has_a_hint(case: str) -> None:
+    parse, value, hint = HINTS[case]
+    with pytest.raises(InputError) as caught:
+        parse(value)
+    assert caught.value.remedy.endswith(hint)
