@@ -17,6 +17,7 @@ import signal
 import struct
 import subprocess
 import termios
+import textwrap
 import time
 import typing as t
 from pathlib import Path
@@ -896,6 +897,7 @@ REPORT = _report(
 def test_an_engine_reports_clouds_that_have_no_event(stage: Stage) -> None:
     """Each cloud counts once. A change or a failure is printed once, when the engine reports it."""
     shown = stage.fleet([*PLAN, *CONVERGE], OWN, REPORT).in_pipe()
+    cause = textwrap.wrap(NO_ROLE, 160 - 8)
     assert re.sub(r"\*+", "*", shown.output).splitlines() == [
         "",
         "PLAY [Work] *",
@@ -917,7 +919,8 @@ def test_an_engine_reports_clouds_that_have_no_event(stage: Stage) -> None:
         "     1  trust_missing: vision",
         "",
         "failures:",
-        f"     1  {NO_ROLE[:103]}...: speech",
+        f"     1  {cause[0]}",
+        *[f"        {line}" for line in (*cause[1:], "speech")],
         "",
         "clouds=4 in_sync=1 changed=2 failed=1 unreachable=0",
     ]
