@@ -109,13 +109,19 @@ class Services:
 
     def known_default_role(self, settings: CloudSettings) -> str | None:
         """The same, as far as it has been read already; ``None`` where it is not known."""
-        organization = self._of_organization(settings.shared_options())
-        registration = organization.known_registration(settings.cloud_id or "")
+        registration = self.known_registration(settings)
         if registration is None:
             return None
         with contextlib.suppress(TaskError):  # of several primary resources, or with a long ID
             return str(default_role(str(settings.cloud_id), registration))
         return None
+
+    def known_registration(self, settings: CloudSettings) -> Registration | None:
+        """What is registered for a cloud, if it has been read already. Its settings need lead to no
+        organization.
+        """
+        organization = self._anyscale.get(_key_of(settings.shared_options()))
+        return organization.known_registration(settings.cloud_id or "") if organization else None
 
     def client(self, module: IamMappingModule) -> AnyscaleClient:
         """The client of the organization of a module's parameters."""
@@ -134,11 +140,16 @@ class Services:
         return self._of_organization(params).registration(cloud_id)
 
     def _of_organization(self, params: t.Mapping[str, t.Any]) -> _Anyscale:
-        key = json.dumps([params.get(name) for name in TO_ANYSCALE])
+        key = _key_of(params)
         with self._lock:
             if key not in self._anyscale:
                 self._anyscale[key] = _Anyscale(params)
             return self._anyscale[key]
+
+
+def _key_of(params: t.Mapping[str, t.Any]) -> str:
+    """What leads to an organization, for comparing."""
+    return json.dumps([params.get(name) for name in TO_ANYSCALE])
 
 
 class _Anyscale:

@@ -145,6 +145,14 @@ def test_the_known_role_is_never_asked_for(services: Services, clients: list[Any
     assert clients[0].calls == calls
 
 
+def test_what_is_known_needs_no_way_to_anyscale(
+    services: Services, clients: list[Anyscale]
+) -> None:
+    """As of a cloud without a token, of which nothing is asked."""
+    assert services.known_default_role(connected(anyscale_host="invalid")) is None
+    assert clients == []
+
+
 def test_without_a_registered_role_it_is_the_one_that_anyscale_makes(
     services: Services, clients: list[Anyscale], monkeypatch: pytest.MonkeyPatch
 ) -> None:
