@@ -375,7 +375,7 @@ def test_nothing_is_written_that_the_plan_does_not_show(
     planned = {name for name, state in states.items() if state == "would_change"}
     fleet.roles = {name: role for name, role in renamed.items() if name in buckets}
     written: list[tuple[str, set[str]]] = []
-    write = fleet_in_memory._Store.write
+    write = fleet_in_memory.Store.write
 
     def noting(store: t.Any, live: t.Any, document: Document) -> None:
         written.append((live.resource, {raw["Sid"] for raw in statements_of(document)}))
@@ -387,10 +387,10 @@ def test_nothing_is_written_that_the_plan_does_not_show(
         if edited := edits.get(next(steps)):
             fleet.world.documents[edited[0]] = list(edited[1])
 
-    monkeypatch.setattr(fleet_in_memory._Store, "write", noting)
+    monkeypatch.setattr(fleet_in_memory.Store, "write", noting)
     fleet.world.meanwhile = edit
     fleet.apply(RunOptions(confirm=confirm, serial=serial))
-    monkeypatch.setattr(fleet_in_memory._Store, "write", write)
+    monkeypatch.setattr(fleet_in_memory.Store, "write", write)
     for name, sids in written:
         wanting = {
             cloud for cloud in planned if name in (f"trust {cloud}", f"bucket {buckets[cloud]}")
