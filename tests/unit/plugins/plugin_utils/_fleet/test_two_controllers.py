@@ -38,12 +38,12 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import en
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback import (
-    engine as rollback_engine,
-)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback import restoration
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.engine import (
-    Restoration,
     RollbackEngine,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.restoration import (
+    Restoration,
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._fleet.fleet_in_memory import (
     KINDS,
@@ -255,7 +255,7 @@ def rollback(view: View, folder: Path, backup: Backup, states: list[str]) -> t.C
     def restore() -> None:
         with pytest.MonkeyPatch.context() as patch:
             module = mock.Mock(reconciler=lambda: reconciler)
-            patch.setattr(rollback_engine, "RestoreModule", lambda _params, _connect: module)
+            patch.setattr(restoration, "RestoreModule", lambda _params, _connect: module)
             engine = RollbackEngine([one], mock.Mock(), threads=1, clock=view.clock)
             engine.plan()
         engine.restore()
