@@ -15,6 +15,9 @@ import datetime
 import time
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.registration import (
+    Registration,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     folded_role_name,
 )
@@ -106,8 +109,21 @@ def region_notice(settings: CloudSettings, read: t.Mapping[str, t.Any]) -> str:
     if bucket is not None and bucket != read.get(BUCKET):
         return ""
     return (
-        f"{PREFIX}region is {region}; the region registered for this cloud's bucket at Anyscale is "
-        f"{registered}. Correct {PREFIX}region."
+        f"{PREFIX}region, or else AWS_REGION, is {region}; the region registered for this cloud's "
+        f"bucket at Anyscale is {registered}. Correct {PREFIX}region."
+    )
+
+
+def region_notice_of(cloud: Cloud, registration: Registration | None) -> str:
+    """The same for a cloud, of what was read for its plan. Of a resource that is not the primary one,
+    that says nothing.
+    """
+    if registration is None or cloud.settings.mapping_resource is not None:
+        return ""
+    storage = (registration.primary or {}).get("object_storage") or {}
+    region = storage.get("region") or registration.region
+    return region_notice(
+        cloud.settings, {BUCKET: name_of(registration.bucket), BUCKET_REGION: region}
     )
 
 

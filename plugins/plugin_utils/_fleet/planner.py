@@ -25,6 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.notices import (
     pass_role_notice_of,
+    region_notice_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.required_variables import (
     refuse_incomplete,
@@ -133,12 +134,14 @@ class Planner:
 
     def notices(self, cloud: Cloud) -> list[str]:
         """What the operator is told of the variables of a planned cloud. Nothing is read for it."""
-        found = list(cloud.notices)
+        registration = self._services.known_registration(cloud.settings)
+        found = [*cloud.notices, region_notice_of(cloud, registration)]
         stages = [kind.stage for kind in self._kinds]
         if self._state == "present" and PASS_ROLE in stages and not cloud.error:
             known = cloud.registered_role or self._services.known_default_role(cloud.settings)
             found.append(pass_role_notice_of(cloud, known))
-        return t.cast("list[str]", remove_values([*filter(None, found)], cloud.settings.secrets))
+        told = [*dict.fromkeys(filter(None, found))]
+        return t.cast("list[str]", remove_values(told, cloud.settings.secrets))
 
 
 def _drop_documents(clouds: t.Iterable[Cloud]) -> None:

@@ -178,7 +178,10 @@ def test_all_that_is_said_of_the_variables_of_a_cloud() -> None:
     }
     hosts = {"vision": given, "other": {**given, "cloud_iam_cloud_id": "cld_2"}}
     clouds = CloudVariables(action_of(**hosts), "local").read(list(hosts), True, {}).for_engine
-    first = {name: [one.split()[0] for one in cloud.notices] for name, cloud in clouds.items()}
+    first = {
+        name: [one.split()[0].rstrip(",") for one in cloud.notices]
+        for name, cloud in clouds.items()
+    }
     assert first == {
         "vision": ["cloud_iam_region", "cloud_iam_compute_config"],
         "other": ["cloud_iam_compute_config"],

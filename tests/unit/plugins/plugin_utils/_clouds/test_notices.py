@@ -154,8 +154,8 @@ def test_a_region_that_is_not_the_registered_one_is_said(case: str) -> None:
     assert bool(notice) is is_said
     if is_said:
         assert notice == (
-            f"cloud_iam_region is {variables['region']}; the region registered for this cloud's "
-            f"bucket at Anyscale is {registered['anyscale_bucket_region']}. Correct "
+            f"cloud_iam_region, or else AWS_REGION, is {variables['region']}; the region registered "
+            f"for this cloud's bucket at Anyscale is {registered['anyscale_bucket_region']}. Correct "
             "cloud_iam_region."
         )
 

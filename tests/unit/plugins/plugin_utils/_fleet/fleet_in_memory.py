@@ -12,6 +12,9 @@ import dataclasses
 import threading
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.registration import (
+    Registration,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import record_write
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
@@ -97,7 +100,8 @@ class World:
 
     limit: the most roles in a document. errors: by the step (``load``, ``guard``, ``write``) and the
     resource, for ``plan`` the role, for ``connect`` the ID of the cloud. calls: the steps that were taken.
-    asked: the registered roles that have been read, by the ID of the cloud. meanwhile: called with
+    asked, registrations: the roles, and all that is registered, that have been read, by the ID of the
+    cloud. meanwhile: called with
     each step.
     """
 
@@ -107,6 +111,7 @@ class World:
         self.errors: dict[tuple[str, str], Exception] = {}
         self.calls: list[tuple[str, str]] = []
         self.asked: dict[str, str] = {}
+        self.registrations: dict[str, Registration] = {}
         self.meanwhile: t.Callable[[str, str], None] = lambda _step, _name: None
         # Called before a document is loaded, without the lock of the steps.
         self.before_load: dict[str, t.Callable[[], object]] = {}
@@ -211,6 +216,10 @@ class InMemory(Services):
     def known_default_role(self, settings: CloudSettings) -> str | None:
         """What Anyscale was asked for one of these clouds, if it was."""
         return self.world.asked.get(str(settings.cloud_id))
+
+    def known_registration(self, settings: CloudSettings) -> Registration | None:
+        """The same, whole."""
+        return self.world.registrations.get(str(settings.cloud_id))
 
     def caller_arn(self, settings: CloudSettings) -> str:
         """Who makes all calls."""

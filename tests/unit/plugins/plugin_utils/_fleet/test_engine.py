@@ -16,6 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.registration import (
+    registration_of,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
     InputError,
@@ -509,6 +512,34 @@ def test_that_a_role_may_not_be_passed_is_told_of_a_planned_cloud(
     first, *notices = engine_of(world, **options).notices(cloud)
     assert first == "cloud_iam_region is another one."
     assert [one.split()[0] for one in notices] == (["cloud_iam_role"] if is_told else [])
+
+
+FOUND: dict[str, tuple[dict[str, t.Any], bool]] = {
+    "another one": ({}, True),
+    "the registered one": ({"connection": {"region": "eu-west-1"}}, False),
+    "of another bucket": ({"bucket": "data-sets"}, False),
+    "of a resource that is not the primary one": ({"mapping_resource": "east"}, False),
+}
+
+
+@pytest.mark.parametrize("case", FOUND)
+def test_a_region_is_compared_with_what_was_read_for_the_plan(case: str, tmp_path: Path) -> None:
+    """Where the inventory does not say what is registered."""
+    settings, is_told = FOUND[case]
+    given = {"connection": {"region": "us-east-1"}, **settings}
+    world, cloud = World(), cloud_of("a-data", tmp_path, **given)
+    storage = {"bucket_name": "s3://a-data", "region": "eu-west-1"}
+    row = {"region": "us-west-2", "object_storage": storage}
+    world.registrations["cld_a-data"] = registration_of([row])
+    notices = engine_of(world, stages=[TRUST]).notices(cloud)
+    assert [one.split(".")[0] for one in notices] == (
+        [
+            "cloud_iam_region, or else AWS_REGION, is us-east-1; the region registered for this "
+            "cloud's bucket at Anyscale is eu-west-1"
+        ]
+        if is_told
+        else []
+    )
 
 
 def test_no_secret_is_told(tmp_path: Path) -> None:
