@@ -92,8 +92,12 @@ class Engine:
             kinds=[kind for kind in KINDS if kind.stage in stages],
             keeps_documents=keeps_documents,
             binding=binding,
-            on_cloud=lambda cloud: self.on_cloud(cloud),
+            on_cloud=self._announce,
         )
+
+    def _announce(self, cloud: Cloud) -> None:
+        """The run sets ``on_cloud`` once there is an engine."""
+        self.on_cloud(cloud)
 
     def stop(self) -> None:
         """Let no new save begin, and nothing be read any more."""

@@ -27,9 +27,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.conver
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
     RESTORED_SECONDS,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
-    Reconciler,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     RefusedError,
     TaskError,
@@ -253,8 +250,7 @@ class RollbackEngine:
         diffs: list[Json] = []
         for one in self._changed(host, check_mode):
             if one.hosts[0] == host:
-                display = t.cast("Reconciler[t.Any]", one.reconciler).display
-                before, after = display(one.plan.before), display(one.plan.after)
+                before, after = one.displayed()
                 diffs.append(diff_of(f"{host}: {one.resource}", before, after))
             else:
                 text = f"{host}: {one.resource}: displayed for {one.hosts[0]}\n"

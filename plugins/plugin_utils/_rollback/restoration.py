@@ -132,6 +132,11 @@ class Restoration:
                 "the rollback again. With --check it says first what is left to restore.",
             )
 
+    def displayed(self) -> tuple[t.Any, t.Any]:
+        """The document before and after it, as the user sees it."""
+        display = t.cast("Reconciler[t.Any]", self.reconciler).display
+        return display(self.plan.before), display(self.plan.after)
+
     @contextlib.contextmanager
     def _recording(self) -> t.Iterator[None]:
         """Record the requests that write, so that no event has them undone."""
