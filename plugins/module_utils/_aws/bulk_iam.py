@@ -82,7 +82,7 @@ class _Pages:
             ):
                 self._load(self._next_page)
             packed = None if self._changed.intersection(read) else self._resources.get(read)
-        return packed and dict(self._answers_about(_unpacked(packed)))[read]
+        return None if packed is None else dict(self._answers_about(_unpacked(packed)))[read]
 
     def expect(self, reads: int) -> None:
         """Note that so many more reads are going to be requested, so that pages are read at once."""
