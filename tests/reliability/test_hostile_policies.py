@@ -456,7 +456,7 @@ def test_a_random_policy_loses_nothing(
 
 
 @pytest.mark.parametrize("module", RANDOM)
-@EXAMPLES
+@settings(EXAMPLES, max_examples=settings().max_examples // 8)
 @given(data=st.data())
 def test_a_rollback_gives_a_random_policy_back_as_it_was_spelled(
     scene: Sandbox, run_module: Run, module: str, data: st.DataObject
