@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import recorded_writes
@@ -48,10 +49,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.write_rec
     record_own_writes,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
+    Document,
     statements_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
-    missing_statements,
+    Statement,
+    canonical,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.documents import place_of
 
@@ -151,8 +154,30 @@ class Restoration:
 
 
 def is_kept(plan: Plan, live: LivePolicy) -> bool:
-    """Whether a live policy has all statements that a plan led to, and none of those that it removed."""
-    removed = missing_statements(statements_of(plan.before), plan.after, live.arns)
-    return not missing_statements(statements_of(plan.after), live.document, live.arns) and (
-        missing_statements(removed, live.document, live.arns) == removed
+    """Whether a live policy has all that a plan led to, and nothing of what it removed. Each
+    combination of a principal, an action and a resource counts by itself: another cloud may have been
+    added to a statement meanwhile.
+    """
+    before, after, now = (
+        _combinations(document, live.arns) for document in (plan.before, plan.after, live.document)
     )
+    return after <= now and not (before - after) & now
+
+
+def _combinations(document: Document, arns: t.Mapping[str, str]) -> set[Statement]:
+    """The statements of a policy, each divided into one for each combination of what it lists."""
+    found = set[Statement]()
+    for raw in statements_of(document):
+        one = canonical(raw, arns)
+        lists = (one.principals, one.actions, one.resources)
+        for principals, actions, resources in itertools.product(*map(_divided, lists)):
+            found.add(
+                dataclasses.replace(
+                    one, principals=principals, actions=actions, resources=resources
+                )
+            )
+    return found
+
+
+def _divided(values: frozenset[t.Any] | None) -> list[frozenset[t.Any] | None]:
+    return [values] if not values else [frozenset([value]) for value in values]

@@ -38,3 +38,24 @@ def test_a_restoration_to_which_another_writer_added_is_kept(case: str) -> None:
     sids, expected = KEPT[case]
     live = LivePolicy("policy", policy(*sids.split()))
     assert is_kept(Plan(policy("Taken"), policy("Given")), live) is expected
+
+
+def shared(*roles: str) -> dict[str, t.Any]:
+    """A statement with several principals, as that of a bucket has the roles of its clouds."""
+    arns = [f"arn:aws:iam::222222222222:role/{role}" for role in roles]
+    statement = {"Sid": "Ours", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    return {"Version": "2012-10-17", "Statement": [{**statement, "Principal": {"AWS": arns}}]}
+
+
+IN_ONE_STATEMENT = {
+    "another role was added": (("a", "b"), ("a",), ("a", "new"), True),
+    "the role that was taken is back": (("a", "b"), ("a",), ("a", "b", "new"), False),
+    "a role that was given is gone": (("a",), ("a", "b"), ("a", "new"), False),
+}
+
+
+@pytest.mark.parametrize("case", IN_ONE_STATEMENT)
+def test_a_restoration_is_kept_by_a_statement_with_more_principals(case: str) -> None:
+    before, after, live, expected = IN_ONE_STATEMENT[case]
+    found = LivePolicy("policy", shared(*live))
+    assert is_kept(Plan(shared(*before), shared(*after)), found) is expected
