@@ -250,21 +250,25 @@ def test_the_rulebook_launches_the_job_template_that_heals(cycle: Cycle) -> None
     that no survey could ask for.
     """
     [rules] = yaml.safe_load((ROOT / "extensions/eda/rulebooks/heal_sqs_awx.yml").read_text())
-    [rule] = rules["rules"]
+    with_events, without = (one["action"]["run_job_template"] for one in rules["rules"])
+    assert with_events == without
     guide = (ROOT / "docs/docsite/rst/awx.rst").read_text()
     snippet = re.search(r":caption: eda/vars.yml\n\n((?: {6}.*\n)+)", guide)
     assert snippet
     given = yaml.safe_load(snippet[1])
-    launched = {
-        name: given[value.strip("{ }")]
-        for name, value in rule["action"]["run_job_template"].items()
-    }
+    launched = {name: given[value.strip("{ }")] for name, value in with_events.items()}
     template = cycle.templates[launched.pop("name")]
     assert launched == {"organization": VARIABLES["awx_setup_organization"]}
     assert template["playbook"] == "playbooks/heal.yml"
     assert template["ask_variables_on_launch"] is True
     assert cycle.surveys["Anyscale heal"] == []
-    assert json.loads(template["extra_vars"])["heal_state_dir"] == "/var/lib/anyscale/healing"
+
+
+def test_what_offboards_or_rolls_back_forgets_what_heal_has_pending(cycle: Cycle) -> None:
+    """Or a later job would undo it."""
+    for name in ("heal", "offboard", "rollback"):
+        variables = json.loads(cycle.templates[f"Anyscale {name}"]["extra_vars"])
+        assert variables["heal_state_dir"] == "/var/lib/anyscale/healing", name
 
 
 def test_its_user_may_launch_that_job_template_and_no_other(cycle: Cycle) -> None:
