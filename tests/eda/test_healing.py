@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 import typing as t
@@ -48,6 +49,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     inventory_file,
     run_playbook,
 )
+from ansible_collections.rayfleet.anyscale.tests.support.processes import MARK, marked
 from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
 Json = dict[str, t.Any]
@@ -131,6 +133,7 @@ def running(
         "JAVA_HOME": str(Path(str(shutil.which("java"))).resolve().parents[1]),
         "HOME": str(folder),
         "ANSIBLE_HOME": str(folder / "ansible"),
+        MARK: str(folder),
     }
     (folder / "vars.yml").write_text(json.dumps(variables))
     command = [str(eda / "bin/ansible-rulebook"), "-v", "-r", rulebook]
@@ -149,6 +152,9 @@ def running(
         finally:
             process.terminate()
             process.wait(30)
+            for left in marked(str(folder)):  # a playbook that it was running
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(left, signal.SIGKILL)
 
 
 def quicker(folder: Path, rulebook: str, given: str, seconds: int) -> str:
