@@ -28,7 +28,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder impo
     new_token,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import CHANGED, IN_SYNC
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import (
+    counted,
+    summarize_names,
+)
 
 _POLL_SECONDS = 2.0
 _RULES = Rules()
@@ -124,14 +127,20 @@ class ActionModule(FleetAction):
         """Let no later run do what is pending of clouds. What cannot be forgotten is said, and keeps no
         cloud from being offboarded.
         """
-        if is_check or not hosts or not has_state(directory):
-            return {}
+        forgotten: list[str] = []
+        if is_check or not hosts:
+            return {"forgotten": forgotten}
         try:
-            with healing_state(directory, rules) as healing:
-                healing.forget(hosts)
+            if has_state(directory):
+                with healing_state(directory, rules) as healing:
+                    forgotten = healing.forget(hosts)
         except InputError as error:
-            return {"warnings": [f"{error} A run of heal may converge these clouds again."]}
-        return {}
+            told = f"{error} A run of heal may converge these clouds again."
+            return {"forgotten": forgotten, "warnings": [told]}
+        named = f": {summarize_names(forgotten)}" if forgotten else ""
+        of_all = f"{len(forgotten)} of {counted(len(hosts), 'cloud')}"
+        display.display(f"The state of healing forgets {of_all}, in {directory}{named}")
+        return {"forgotten": forgotten}
 
 
 def _take(

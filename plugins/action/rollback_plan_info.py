@@ -47,6 +47,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.assign
     Host,
     assign,
     host_of,
+    restored_for,
     why_unassigned,
     with_dependents,
 )
@@ -109,7 +110,11 @@ class ActionModule(FirstTask):
         if (left_out and not only_named) or (documents and not assignment.by_host):
             raise AnsibleError(why_unassigned(left_out, only_named, _uncovered(hosts, hostvars)))
         kept = kept_profiles(backups.values(), clouds)
-        return {**_plan(assignment, clouds, left_out), "kept": kept}
+        return {
+            **_plan(assignment, clouds, left_out),
+            "restored_for": restored_for(assignment, fleet, clouds),
+            "kept": kept,
+        }
 
 
 def _plan(
@@ -181,6 +186,7 @@ def _list_of_runs(backup_dir: str | None, names: t.Mapping[str, str]) -> dict[st
     return {
         "run": new_token(),
         "hosts": [],
+        "restored_for": [],
         "documents": {},
         "wait_seconds": 0,
         "left_out": [],

@@ -155,6 +155,12 @@ left:
   type: list
   elements: str
   sample: []
+forgotten:
+  description: The clouds among O(hosts) of which something was remembered, and is no longer.
+  returned: O(step=forget)
+  type: list
+  elements: str
+  sample: [vision-prod]
 healed:
   description: The clouds that had to be changed.
   returned: O(step=finish)

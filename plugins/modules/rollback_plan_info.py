@@ -109,6 +109,13 @@ hosts:
   type: list
   elements: str
   sample: [vision-prod]
+restored_for:
+  description: The hosts in the play and O(fleet) that these documents were written for, or whose clusters
+    need them.
+  returned: success
+  type: list
+  elements: str
+  sample: [vision-prod, vision-lab]
 documents:
   description:
     - The documents of each host, in the order in which they are to be restored. C(step) is V(gives)

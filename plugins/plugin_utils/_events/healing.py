@@ -131,10 +131,11 @@ class Healing:
         self._drop_empty()
         return retries
 
-    def forget(self, clouds: t.Iterable[str]) -> None:
-        """The operator has decided otherwise on clouds than what was pending of them would do."""
-        for name in clouds:
-            self._clouds.pop(name, None)
+    def forget(self, clouds: t.Iterable[str]) -> list[str]:
+        """The operator has decided otherwise on clouds than what was pending of them would do. Returns
+        those of which something was.
+        """
+        return [name for name in clouds if self._clouds.pop(name, None)]
 
     @property
     def failed(self) -> set[str]:

@@ -157,6 +157,25 @@ def assign(
     return assignment
 
 
+def restored_for(
+    assignment: Assignment, fleet: t.Mapping[str, Host], limit: t.Collection[str] | None
+) -> list[str]:
+    """The hosts of a fleet of which something is restored, whichever host restores it: those that the
+    documents were written for, and those whose clusters need them.
+
+    limit: the IDs of the only clouds to restore documents for, if there are such.
+    """
+    documents = [document for found in assignment.by_host.values() for document in found]
+    written_for = {cloud for document in documents for cloud in document.clouds}
+    clouds = written_for if limit is None else written_for.intersection(limit)
+    needed_by = {name for document in documents for name in document.needed_by}
+    return [
+        name
+        for name, host in fleet.items()
+        if host.cloud.cloud_id in clouds or name in needed_by or name in assignment.by_host
+    ]
+
+
 def _moved(documents: t.Sequence[Restorable]) -> dict[str, Key]:
     """The key of the bucket's policy for each policy of a role, by its resource, that gets one of both
     ways back and loses the other one.

@@ -42,6 +42,7 @@ class Runs:
 
     def __init__(self, folder: Path) -> None:
         self.directory = str(folder / "healing")
+        self.told: list[str] = []
 
     def step(self, *clouds: str, check: bool = False, **options: t.Any) -> Json:
         """The first step of a run whose events touch these clouds."""
@@ -76,7 +77,9 @@ def _runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     monkeypatch.setattr(fleet_healing, "_POLL_SECONDS", 0.02)
     monkeypatch.setattr(run_folder, "run_directory", lambda: str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
-    return Runs(tmp_path)
+    runs = Runs(tmp_path)
+    monkeypatch.setattr(fleet_healing.display, "display", runs.told.append)
+    return runs
 
 
 def test_the_clouds_come_in_the_order_of_the_play(runs: Runs) -> None:
@@ -180,14 +183,16 @@ def test_a_cloud_that_no_run_of_it_can_converge_is_not_taken_again(runs: Runs) -
 
 def test_what_an_operator_offboards_is_not_tried_again(runs: Runs) -> None:
     runs.finish(runs.step("lab", "speech")["run"], {"lab": FAILED, "speech": FAILED})
-    assert runs.step(step="forget", hosts=["lab", "vision"], mode="check") == {}
-    assert runs.step(step="forget", hosts=["speech", "vision"]) == {}
+    assert runs.step(step="forget", hosts=["lab", "vision"], mode="check") == {"forgotten": []}
+    assert runs.step(step="forget", hosts=["speech", "vision"]) == {"forgotten": ["speech"]}
+    assert f"healing forgets 1 of 2 clouds, in {runs.directory}: speech" in runs.told[-1]
     runs.skip(301)
     assert runs.step()["hosts"] == ["lab"]
 
 
 def test_forgetting_makes_no_state_and_fails_for_none(runs: Runs) -> None:
-    assert runs.step(step="forget", hosts=["lab"]) == {}
+    assert runs.step(step="forget", hosts=["lab"]) == {"forgotten": []}
+    assert f"healing forgets 0 of 1 cloud, in {runs.directory}" in runs.told[-1]
     folder = Path(runs.directory)
     assert not folder.exists()
     folder.mkdir(mode=0o700)

@@ -17,6 +17,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.assignment import (
     assign,
     host_of,
+    restored_for,
     why_unassigned,
     with_dependents,
 )
@@ -236,3 +237,23 @@ def test_a_document_that_no_cloud_can_restore_is_named_with_what_to_do(
     uncovered = why_unassigned(["policy of bucket b"], only_named, ["speech", "vision"])
     assert uncovered.startswith(f"{start} The fleet file does not cover speech, vision, so that ")
     assert "anyscale_authority" in uncovered
+
+
+WRITTEN_FOR: dict[str, tuple[list[str] | None, set[str]]] = {
+    "all clouds of the backups": (None, {"taken back", "elsewhere", "beside it"}),
+    "the clouds of a limit": (["cld_1"], {"taken back", "beside it"}),
+}
+
+
+@pytest.mark.parametrize(("limit", "expected"), WRITTEN_FOR.values(), ids=WRITTEN_FOR)
+def test_which_clouds_are_not_as_they_were_onboarded(
+    limit: list[str] | None, expected: set[str]
+) -> None:
+    """Those that share a document, and those that need it: not only the one that restores it."""
+    [document] = documents_of({"/backups/1.json": trust("shared")})
+    document = dataclasses.replace(
+        document, clouds=frozenset({"cld_1", "cld_3", "cld_9"}), needed_by=("beside it",)
+    )
+    fleet = {name: host_of(host) for name, host in FLEET.items()}
+    assignment = assign([document], {"taken back": fleet["taken back"]}, only_named=False)
+    assert set(restored_for(assignment, fleet, limit)) == expected
