@@ -20,7 +20,13 @@ from ansible_collections.rayfleet.anyscale.tests.awx.conftest import (
     BACKUP_KEY,
     RunAwx,
 )
-from ansible_collections.rayfleet.anyscale.tests.awx.test_awx_setup import LINKS, MADE, MANAGED
+from ansible_collections.rayfleet.anyscale.tests.awx.test_awx_setup import (
+    AUDIT_ROLE,
+    AUDITS,
+    LINKS,
+    MADE,
+    MANAGED,
+)
 from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
 Json = dict[str, t.Any]
@@ -104,6 +110,14 @@ def test_what_jobs_know_is_left_to_the_jobs(exported: Json) -> None:
     [anyscale, backups] = exported["controller_credential_types"]
     assert anyscale["injectors"]["env"]["ANYSCALE_CLI_TOKEN"] == "unsafe: {{ token }}"
     assert backups["injectors"]["env"] == {"RAYFLEET_BACKUP_KEY": "unsafe: {{ key }}"}
+
+
+def test_audits_assume_a_role_of_their_own(exported: Json) -> None:
+    assert {
+        item["name"]: item["extra_vars"]["cloud_iam_assume_role_arn"]
+        for item in exported["controller_templates"]
+        if "cloud_iam_assume_role_arn" in item.get("extra_vars", {})
+    } == dict.fromkeys(AUDITS, f"unsafe: {AUDIT_ROLE}")
 
 
 def test_the_secrets_are_left_to_the_vault(exported: Json) -> None:

@@ -75,11 +75,17 @@ LINKS = {
 MANAGED: dict[str, t.Any] = {
     "awx_setup_make_organization": True,
     "awx_setup_execution_environment_image": "registry.example.com/anyscale-ee:1",
+    "awx_setup_audit_assume_role_arn": "arn:aws:iam::{account_id}:role/anyscale-audit",
     "awx_setup_slices": 4,
     "awx_setup_notify_of_failure": ["On call"],
     "awx_setup_heal": True,
     "awx_setup_heal_user": "eda",
 }
+AUDITS = ("Anyscale audit", "Anyscale audit before rollout", "Anyscale audit after rollout")
+# A template of AWX's jobs: where the fleet file does not permit a cloud, only Anyscale has its account.
+AUDIT_ROLE = (
+    "arn:aws:iam::{{ cloud_iam_account_id | default(anyscale_account_id) }}:role/anyscale-audit"
+)
 
 RELEASED = datetime.date(2026, 11, 1)
 
@@ -245,6 +251,16 @@ def test_jobs_that_write_or_restore_backups_share_a_secret_key(cycle: Cycle) -> 
     }
 
 
+def test_audits_assume_a_role_of_their_own_in_the_account_of_each_cloud(cycle: Cycle) -> None:
+    """And no other job, of which the inventory says what it assumes."""
+    assumed = {
+        name: variables["cloud_iam_assume_role_arn"]
+        for name, template in cycle.templates.items()
+        if "cloud_iam_assume_role_arn" in (variables := json.loads(template["extra_vars"] or "{}"))
+    }
+    assert assumed == dict.fromkeys(AUDITS, AUDIT_ROLE)
+
+
 def test_the_rulebook_launches_the_job_template_that_heals(cycle: Cycle) -> None:
     """With the names that the guide sets for it, and with its events, which it passes as a variable
     that no survey could ask for.
@@ -364,7 +380,8 @@ def test_what_is_asked_and_set_is_what_the_playbook_documents(cycle: Cycle, name
     asked = {question["variable"] for question in cycle.surveys[name]} | set(
         json.loads(cycle.templates[name]["extra_vars"] or "{}")
     )
-    assert asked - {*load_playbook(playbook).variables, "cloud_iam_backup_dir"} == set()
+    of_the_role = {"cloud_iam_backup_dir", "cloud_iam_assume_role_arn"}
+    assert asked - {*load_playbook(playbook).variables, *of_the_role} == set()
 
 
 def test_what_the_workflow_asks_its_jobs_understand(cycle: Cycle) -> None:

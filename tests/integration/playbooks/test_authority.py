@@ -15,6 +15,8 @@ import pytest
 import yaml
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import TOOLING_ACCOUNT
+from ansible_collections.rayfleet.anyscale.tests.sandbox._seed_documents import account_trust
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import (
     ONBOARDING_ROLE,
     SCIENCE_ACCOUNT,
@@ -25,6 +27,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     plugin_inventory,
     run_playbook,
 )
+from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
 # The teams' own cloud, and three that a member of the organization has registered: with the bucket
 # of the first, with the tool's own role, and in an account that is none of the operator's.
@@ -62,6 +65,13 @@ def checks_of(run: Run, folder: Path) -> dict[str, dict[str, t.Any]]:
         cloud["name"]: {check["id"]: check for check in cloud["checks"]}
         for cloud in report["clouds"]
     }
+
+
+def account_of_cloud() -> str:
+    """What the role awx_setup puts for {account_id} into the role that audits assume."""
+    text = (ROOT / "roles/awx_setup/vars/main.yml").read_text()
+    [found] = re.findall(r'^awx_setup_account_of_cloud: !unsafe "(.*)"$', text, re.MULTILINE)
+    return str(found)
 
 
 def test_without_allow_nothing_is_written_and_the_lines_to_add_are_printed(
@@ -135,6 +145,28 @@ def test_an_audit_looks_at_every_cloud(sandbox: Sandbox, tmp_path: Path) -> None
     assert checks["admin"]["role_account"]["status"] == "pass"
     assert checks["abroad"]["role_account"]["status"] == "unknown"
     assert not any(SCIENCE_ACCOUNT in json.dumps(call) for call in sandbox.calls())
+
+
+def test_an_audit_of_awx_assumes_a_role_of_its_own(sandbox: Sandbox, tmp_path: Path) -> None:
+    """In the account of each cloud, also of one that is not permitted, but in no other account; and
+    not the role of the inventory.
+    """
+    inventory = plugin_inventory(tmp_path, allow=ALLOW, clouds={OWN.cloud_id: {}})
+    for account in (VISION_ACCOUNT, SCIENCE_ACCOUNT):
+        sandbox.accounts.add_role(account, "anyscale-audit", account_trust(TOOLING_ACCOUNT))
+    role_arn = f"arn:aws:iam::{account_of_cloud()}:role/anyscale-audit"
+    (tmp_path / "job.yml").write_text(yaml.safe_dump({"cloud_iam_assume_role_arn": role_arn}))
+    run = run_playbook(sandbox, "audit", inventory, "-e", f"@{tmp_path}/job.yml")
+    assert run.exit_status == 0, run.output
+    checks = checks_of(run, tmp_path)
+    assert {name: found["role_account"]["status"] for name, found in checks.items()} == {
+        "speech": "pass",
+        "thief": "pass",
+        "admin": "pass",
+        "abroad": "unknown",
+    }
+    assumed = {call["resource"] for call in sandbox.calls() if call["operation"] == "AssumeRole"}
+    assert assumed == {f"arn:aws:iam::{VISION_ACCOUNT}:role/anyscale-audit"}
 
 
 @pytest.mark.parametrize("playbook", ["onboard", "offboard", "audit", "rollback"])
