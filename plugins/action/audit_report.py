@@ -32,7 +32,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.asff imp
     is_asff_file,
     to_asff,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.console import report_lines
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.console import (
+    report_lines,
+    too_few_clouds,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.csv import to_csv
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.findings import (
     identify,
@@ -103,6 +106,7 @@ _RULES = {
         "previous_report": {"type": "path"},
         "fail_on": {"type": "str", "choices": list(FAIL_ON), "default": "error"},
         "label": {"type": "str"},
+        "min_clouds": {"type": "int", "default": 0},
     }
 }
 _COLLECTION = Path(__file__).parents[2]
@@ -127,9 +131,13 @@ class ActionModule(FleetAction):
             for kind in dict.fromkeys(arguments["formats"])
         }
         failed = failed_clouds(report, arguments["fail_on"])
+        counts = report["totals"]["clouds"]
+        permit = how_to_permit(invocation)
+        too_few = too_few_clouds(counts, arguments["min_clouds"], permit)
         if arguments["run"]:
             lines = report_lines(report, paths, is_written=not self._task.check_mode)
-            lines += _permit_lines(report, invocation)
+            # The reason why the audit fails has the same sentence.
+            lines += [permit] if counts[NOT_PERMITTED] and not too_few else []
             step = " ".join(filter(None, ["audit", arguments["label"]]))
             artifact = {"step": step, "counts": report["totals"], "paths": paths}
             _record_run(RunFolder(arguments["run"]), report, failed, lines, artifact)
@@ -142,12 +150,13 @@ class ActionModule(FleetAction):
             "paths": paths,
             "counts": report["totals"],
             "failed_clouds": failed,
+            "too_few_clouds": too_few,
             "warnings": warnings,
         }
-        if not failed:
-            return result
-        message = _failure(failed, len(report["clouds"]), arguments["fail_on"])
-        return {**result, "failed": True, "msg": message}
+        reasons = [too_few] if too_few else []
+        if failed:
+            reasons.insert(0, _failure(failed, len(report["clouds"]), arguments["fail_on"]))
+        return {**result, "failed": True, "msg": " ".join(reasons)} if reasons else result
 
     def _report(
         self,
@@ -172,13 +181,6 @@ class ActionModule(FleetAction):
         report["commands_need"] = not_repeated(extra_vars)
         report["organization"] = arguments["organization"]
         return identify(report, {name: _identity(name, hostvars[name]) for name in names})
-
-
-def _permit_lines(report: Json, invocation: Invocation) -> list[str]:
-    """How to see what the fleet file would have to permit, where the report has such clouds."""
-    if not report["totals"]["clouds"].get(NOT_PERMITTED):
-        return []
-    return [how_to_permit(invocation)]
 
 
 def _record_run(

@@ -97,6 +97,14 @@ options:
         (RV(rayfleet.anyscale.fleet_summary_info#module:ansible_stats)). It counts only with O(run).
     type: str
     version_added: 1.0.0
+  min_clouds:
+    description:
+      - How many clouds have to be audited. With fewer, the task fails after the report is written,
+        also with O(fail_on=never). Without it, an audit of no cloud looks like one of a fleet in sync.
+      - Clouds with the state V(error) or V(not_permitted) do not count.
+    type: int
+    default: 0
+    version_added: 1.0.0
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes.run_once
 attributes:
@@ -228,4 +236,9 @@ failed_clouds:
   type: list
   elements: str
   sample: [vision-prod]
+too_few_clouds:
+  description: Why the task fails according to O(min_clouds), or an empty text.
+  returned: always
+  type: str
+  sample: ""
 """

@@ -321,6 +321,13 @@ def test_the_last_audit_of_a_rollout_compares_with_its_first_one(cycle: Cycle) -
     assert (after["audit_label"], after["audit_fail_on"]) == ("after", "drift")
 
 
+def test_an_audit_without_a_cloud_fails(cycle: Cycle) -> None:
+    """The nightly one would be green otherwise, and that of a rollout would ask for an approval."""
+    for name in ("audit", "audit before rollout", "audit after rollout"):
+        variables = json.loads(cycle.templates[f"Anyscale {name}"]["extra_vars"])
+        assert variables["audit_min_clouds"] == 1
+
+
 def test_a_slice_may_have_none_of_the_selected_clouds(cycle: Cycle) -> None:
     """However many slices were asked for at the launch, and no job that is not sliced."""
     variables = json.loads(cycle.templates["Anyscale onboard"]["extra_vars"])

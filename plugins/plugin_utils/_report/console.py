@@ -13,6 +13,7 @@ import collections
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import NOT_PERMITTED
 
 _STATES = {
     "error": "could not be audited",
@@ -24,6 +25,13 @@ _MOST_FREQUENT = 3
 # States whose clouds are named with their reasons, up to so many.
 _NAMED = {"unknown": "Unknown:", "warn": "With warnings:"}
 _MOST_NAMED = 3
+
+# Any other cloud has checks with a result.
+_NOT_AUDITED = ("error", NOT_PERMITTED)
+_NO_MORE = (
+    "There are no more in the inventory, or none that the limit or the variables fleet_accounts, "
+    "fleet_regions and fleet_clouds select."
+)
 
 Json = t.Mapping[str, t.Any]
 
@@ -50,6 +58,23 @@ def report_lines(report: Json, paths: t.Mapping[str, str], *, is_written: bool) 
     return lines
 
 
+def too_few_clouds(counts: t.Mapping[str, int], least: int, how_to_permit: str) -> str:
+    """Why an audit of too few clouds fails, or an empty text if there are enough. It finds nothing
+    wrong, and would look like one of a fleet in sync.
+
+    counts: the clouds by state. how_to_permit: the sentence for those that are not permitted.
+    """
+    missing = {state: counts[state] for state in _NOT_AUDITED}
+    audited = sum(counts.values()) - sum(missing.values())
+    if audited >= least:
+        return ""
+    head = f"Audited {_clouds(audited)}, fewer than audit_min_clouds ({least})"
+    if not any(missing.values()):
+        return f"{head}. {_NO_MORE}"
+    permit = f" {how_to_permit}" if missing[NOT_PERMITTED] else ""
+    return f"{head}: {clouds_by_state(missing)}.{permit}"
+
+
 def clouds_by_state(counts: t.Mapping[str, int]) -> str:
     """How many clouds are in which state, without the states of none."""
     return _counted(counts, _STATES)
@@ -69,7 +94,7 @@ def _problems(report: Json) -> t.Iterator[str]:
     failed = collections.Counter(
         title
         for cloud in report["clouds"]
-        if cloud["state"] != "not_permitted"
+        if cloud["state"] != NOT_PERMITTED
         for title in sorted({check["title"] for check in cloud["checks"] if _is_failed(check)})
     )
     if failed:

@@ -243,6 +243,17 @@ def test_the_task_fails_for_the_clouds_of_fail_on(
         assert ", ".join(failed) in audited.returned["msg"]
 
 
+def test_the_task_fails_for_too_few_clouds(audit: Audit) -> None:
+    """Also where it fails for no cloud, and with the reason beside that for clouds."""
+    audited = audit({"vision-prod": IN_SYNC, "search-lab": BROKEN}, min_clouds=2)
+    why = "Audited 1 cloud, fewer than audit_min_clouds (2): 1 could not be audited."
+    assert audited.returned["too_few_clouds"] == why
+    assert audited.returned["msg"] == (
+        f"1 of 2 clouds could not be audited: search-lab. The report contains the reasons. {why}"
+    )
+    assert len(audited.report["clouds"]) == 2
+
+
 def test_drift_that_cannot_be_determined_is_warned_about(audit: Audit) -> None:
     """It does not fail the audit, but it must not look in sync either."""
     assert "checks with the status unknown" in " ".join(

@@ -111,6 +111,23 @@ def test_only_what_the_operator_permits_is_written(sandbox: Sandbox, tmp_path: P
     assert re.search(r"fatal: \[thief\].*bucket .* is also registered for speech", refused.output)
 
 
+def test_an_audit_of_no_cloud_fails_where_one_is_required(sandbox: Sandbox, tmp_path: Path) -> None:
+    """As with a fleet file that permits nothing yet, of which an audit would find nothing wrong."""
+    inventory = plugin_inventory(tmp_path, allow={"accounts": [SCIENCE_ACCOUNT]}, clouds={})
+    run = run_playbook(sandbox, "audit", inventory, "-e", "audit_min_clouds=1")
+    assert run.exit_status == 2, run.output
+    assert set(checks_of(run, tmp_path)) == {cloud.name for cloud in FLEET}
+    told = f"Audited 0 clouds, fewer than audit_min_clouds (1): {len(FLEET)} not permitted. "
+    lines = run.output.splitlines()
+    [failure] = [line for line in lines if line.startswith("fatal: ") and told in line]
+    assert "-e onboard_hosts=anyscale_uncovered --check" in failure
+    assert lines.index(failure) > lines.index("4 clouds: 4 not permitted")
+    assert not any(line.startswith("The fleet file does not cover") for line in lines)
+    [summary] = run.named("Summarize the run")
+    assert "anyscale_audit" in summary["ansible_stats"]["data"]
+    assert not summary.get("failed"), "of a task that fails, Ansible publishes nothing"
+
+
 def test_the_operators_own_variables_are_permitted(sandbox: Sandbox, tmp_path: Path) -> None:
     inventory = plugin_inventory(tmp_path, allow=ALLOW, clouds={OWN.cloud_id: {}})
     (tmp_path / "host_vars").mkdir()

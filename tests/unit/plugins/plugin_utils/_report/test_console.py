@@ -10,8 +10,14 @@ import typing as t
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.console import report_lines
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import make_report
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.console import (
+    report_lines,
+    too_few_clouds,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import (
+    STATES,
+    make_report,
+)
 
 pytestmark = pytest.mark.core
 
@@ -137,3 +143,45 @@ def test_changes_are_those_that_there_are() -> None:
 )
 def test_the_report_is_where_it_was_written(given: Json, last: str) -> None:
     assert lines({"sound": [check("trust", "pass")]}, **given)[-1] == last
+
+
+@pytest.mark.parametrize(
+    ("states", "least", "told"),
+    [
+        pytest.param({"not_permitted": 12}, 0, "", id="no number is required"),
+        pytest.param({"pass": 1, "not_permitted": 11}, 1, "", id="enough"),
+        pytest.param({"fail": 1, "warn": 1, "unknown": 1}, 3, "", id="drifted clouds were audited"),
+        pytest.param(
+            {"not_permitted": 12},
+            1,
+            "Audited 0 clouds, fewer than audit_min_clouds (1): 12 not permitted. HOW",
+            id="none is permitted",
+        ),
+        pytest.param(
+            {"pass": 1, "error": 2, "not_permitted": 1},
+            4,
+            "Audited 1 cloud, fewer than audit_min_clouds (4): 2 could not be audited, "
+            "1 not permitted. HOW",
+            id="some failed, and some are not permitted",
+        ),
+        pytest.param(
+            {"error": 1},
+            1,
+            "Audited 0 clouds, fewer than audit_min_clouds (1): 1 could not be audited.",
+            id="none could be read",
+        ),
+        pytest.param(
+            {"pass": 3},
+            500,
+            "Audited 3 clouds, fewer than audit_min_clouds (500). There are no more in the "
+            "inventory, or none that the limit or the variables fleet_accounts, fleet_regions and "
+            "fleet_clouds select.",
+            id="the others are missing",
+        ),
+    ],
+)
+def test_an_audit_of_too_few_clouds_says_which_are_missing(
+    states: dict[str, int], least: int, told: str
+) -> None:
+    """An audit of none finds nothing, and would look like one of a fleet in sync."""
+    assert too_few_clouds({**dict.fromkeys(STATES, 0), **states}, least, "HOW") == told
