@@ -17,6 +17,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import T
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.of_role import role_outcome
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import FAILED
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import first_sentence
 
 _RULES = {"argument_spec": {"run": {"type": "str", "required": True}}}
 
@@ -47,7 +48,14 @@ class ActionModule(ActionBase):
         if not self._task.diff:
             outcome.pop("diff", None)
         has_failed = outcome["state"] == FAILED
-        # Ansible itself displays the message of a failed task twice.
         if outcome.pop("displayed", has_failed) and "awx_job_id" in variables:
-            outcome["msg"] = f"The reason is above, where {name} failed first."
+            outcome["msg"] = _in_short(name, outcome["msg"])
         return {**result, **outcome, "failed": has_failed}
+
+
+def _in_short(name: str, message: str) -> str:
+    """What on-call reads first of a host in AWX, of a message that was displayed when the cloud failed:
+    Ansible itself displays that of a failed task twice.
+    """
+    cause = first_sentence(message)
+    return cause if cause == message else f"{cause} The rest is above, where {name} failed first."

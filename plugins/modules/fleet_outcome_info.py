@@ -15,8 +15,9 @@ description:
   - Returns what M(rayfleet.anyscale.fleet_converge) did for the host, or what its own tasks did,
     and fails if that failed, so that the recap and the exit status of the run are those of its
     clouds.
-  - In a job of AWX, where all of a run's output is in one place, the message of a failure says where
-    the reason was displayed when the cloud failed, and does not repeat it.
+  - In a job of AWX, where all of a run's output is in one place, the message of a failure is the first
+    sentence of the reason, at most 120 characters, and says where the rest was displayed when the
+    cloud failed.
   - After M(rayfleet.anyscale.audit_report) it fails for each cloud that the audit fails for, with
     the reason. The state of another cloud is then that in the report.
 options:

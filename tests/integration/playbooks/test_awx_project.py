@@ -238,8 +238,8 @@ def test_a_person_sees_how_it_ended_and_how_to_go_on(ran: Ran) -> None:
 def test_why_a_cloud_failed_is_told_once(
     running_sandbox: Sandbox, tmp_path: Path, playbook: str
 ) -> None:
-    """When it fails. The end of the job names the cloud, and the event of its host says where to
-    look: Ansible itself displays the message of a failed task twice.
+    """When it fails. The end of the job names the cloud, and the event of its host has the first
+    sentence and says where to look: Ansible itself displays the message of a failed task twice.
     """
     running_sandbox.reset()
     running_sandbox.seed(FLEET)
@@ -266,7 +266,12 @@ def test_why_a_cloud_failed_is_told_once(
     assert whole.count(reason) == 1, job.seen
     stage = {"onboard": "Plan", "audit": "Audit"}[playbook]
     assert f"failed: vision-dev (account 999999999999), {stage}: " in whole
-    assert "msg: The reason is above, where vision-dev failed first." in whole
+    [message] = [
+        found["msg"] for host, task, found in job.results if (host, task) == ("vision-dev", REPORT)
+    ]
+    assert message.startswith("cloud_iam_assume_role_arn is arn:aws:iam::222222222222:role/")
+    assert len(message) < 200
+    assert message.endswith(" The rest is above, where vision-dev failed first.")
     told = {"onboard": "Failed: vision-dev", "audit": "1 could not be audited"}[playbook]
     assert told in "\n".join(summary_of(job))
 

@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import (
     counted,
+    first_sentence,
     summarize_names,
 )
 
@@ -40,3 +42,30 @@ def test_some_of_many(count: int, expected: str) -> None:
 )
 def test_a_number_has_its_plural(number: int, noun: str, expected: str) -> None:
     assert counted(number, noun) == expected
+
+
+LONG = "Role a/b of " + "many " * 30 + "accounts is missing"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("", "", id="none"),
+        pytest.param("Role a.b is missing", "Role a.b is missing", id="one without a full stop"),
+        pytest.param("Role a is missing.", "Role a is missing.", id="one"),
+        pytest.param("Role a is missing. Create it.", "Role a is missing.", id="two"),
+        pytest.param("It failed.\nRequest ID: 7.", "It failed.", id="two on two lines"),
+        pytest.param("Use 2.5 or e.g. 3, at once.", "Use 2.5 or e.g. 3, at once.", id="dots"),
+        pytest.param(f"{LONG}. Create it.", f"{LONG[:116]} ...", id="a long one"),
+        pytest.param("x" * 130, "x" * 116 + " ...", id="a long word"),
+    ],
+)
+def test_the_first_sentence_of_a_message(text: str, expected: str) -> None:
+    """At a word, with dots for what is left out."""
+    assert first_sentence(text) == expected
+
+
+@given(st.text())
+def test_the_first_sentence_is_short_and_on_one_line(text: str) -> None:
+    assert len(first_sentence(text)) <= 120
+    assert "\n" not in first_sentence(text)
