@@ -76,6 +76,11 @@ def test_the_image_is_built_with_the_tarball(context: Path, tarball: Path) -> No
     assert (context / "_build" / IN_CONTEXT).read_bytes() == tarball.read_bytes()
 
 
+def test_a_job_with_an_ssh_key_can_start(context: Path) -> None:
+    """Which ansible-runner does in ssh-agent, as for the verification of running nodes."""
+    assert (context / "_build/bindep.txt").read_text().split() == ["openssh-clients"]
+
+
 @pytest.fixture(scope="module")
 def needs(context: Path, collections: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the collection needs in the image, as the script prints that is run when it is built."""
@@ -87,7 +92,7 @@ def needs(context: Path, collections: Path, tmp_path_factory: pytest.TempPathFac
     return folder
 
 
-def test_it_needs_no_packages_of_the_system(needs: Path) -> None:
+def test_the_collection_needs_no_packages_of_the_system(needs: Path) -> None:
     assert (needs / "requirements.txt").exists()
     assert not (needs / "bindep.txt").exists()
 
