@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+import time
 import typing as t
 from pathlib import Path
 
@@ -28,6 +29,10 @@ from ansible_collections.rayfleet.anyscale.benchmarks._servers import StandInSer
 from ansible_collections.rayfleet.anyscale.benchmarks._workplace import Workplace
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.cloudtrail import (
     changes_in,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import Rules
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import (
+    healing_state,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, generated_fleet
 from ansible_collections.rayfleet.anyscale.tests.support.cloudtrail_records import record
@@ -59,7 +64,9 @@ def _line(server: StandInServer, folder: Path, clouds: int, events: int) -> str:
     server.prepare(cell)
     place = Workplace(folder, forks=5, threads=16)
     variables = folder / "event.json"
-    variables.write_text(json.dumps(_variables(generated_fleet.clouds(*cell.shape), events)))
+    fleet = generated_fleet.clouds(*cell.shape)
+    variables.write_text(json.dumps(_variables(fleet, events)))
+    _note_onboarded(place, [cloud.name for cloud in fleet])
     command = [
         *("ansible-playbook", "-i", place.inventory(cell.shape), "rayfleet.anyscale.heal"),
         *("-e", f"@{variables}"),
@@ -77,15 +84,24 @@ def _line(server: StandInServer, folder: Path, clouds: int, events: int) -> str:
     )
 
 
+def _note_onboarded(place: Workplace, names: list[str]) -> None:
+    """As the run of onboard has that converged the clouds before they drifted."""
+    with healing_state(
+        f"{place.environment({})['ANSIBLE_HOME']}/anyscale_healing", Rules()
+    ) as healing:
+        healing.note_onboarded(names, time.time(), time.time())
+
+
 def _variables(fleet: t.Sequence[Cloud], events: int) -> dict[str, t.Any]:
     """What ansible-rulebook gives the playbook."""
     return {
+        "heal_max_clouds": len(fleet),
         "ansible_eda": {
             "events": {
                 f"m_{number}": {"detail": _detail(fleet[number % len(fleet)])}
                 for number in range(events)
             }
-        }
+        },
     }
 
 

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import gc
 import os
+import time
 import typing as t
 
 from ansible import context
@@ -86,6 +87,7 @@ class ActionModule(FleetAction):
     def run_for(self, names: list[str], hostvars: t.Any, arguments: Json) -> Json:
         """Plan and converge, and record the outcomes."""
         gc.freeze()
+        began = time.time()
         folder = RunFolder(arguments["run"])
         arguments["plan_file"] = self._plan_path(arguments)
         # The directory in which a local connection runs modules.
@@ -104,6 +106,8 @@ class ActionModule(FleetAction):
             "run",
             {
                 "step": _label(arguments),
+                "began": began,
+                "whole": set(_stages()) == set(chosen_stages(None)),
                 "left_to_tasks": run.role_clouds,
                 "batches": run.batches_told,
                 "of_plan": plan.finish(run.outcomes) if plan and is_whole else "",
@@ -134,7 +138,7 @@ class ActionModule(FleetAction):
             check_mode=self._task.check_mode or arguments["mode"] == "check",
             diff=bool(self._task.diff),
         )
-        stages = chosen_stages(context.CLIARGS.get("tags"), context.CLIARGS.get("skip_tags"))
+        stages = _stages()
         variables = CloudVariables(self, self._task.get_play().connection)
         clouds = variables.read(arguments["hosts"], arguments["engine"], arguments["refused"])
         if not arguments["tasks_follow"]:
@@ -165,6 +169,11 @@ class ActionModule(FleetAction):
         if plan:
             run.warnings += plan.notices(clouds)
         return run, plan
+
+
+def _stages() -> list[str]:
+    """The parts that the tags of the command line choose."""
+    return chosen_stages(context.CLIARGS.get("tags"), context.CLIARGS.get("skip_tags"))
 
 
 def _facts(run: Run) -> Json:

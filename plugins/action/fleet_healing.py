@@ -12,7 +12,10 @@ import typing as t
 
 from ansible.utils.display import Display
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    TaskError,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
     FleetAction,
 )
@@ -22,6 +25,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_fi
     has_state,
     healing_state,
     state_directory,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.of_run import (
+    outcomes_of_run,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import (
     RunFolder,
@@ -37,6 +43,7 @@ _POLL_SECONDS = 2.0
 _RULES = Rules()
 
 Json = dict[str, t.Any]
+Touched = dict[str, list[str]]
 display = Display()
 
 
@@ -45,7 +52,11 @@ class ActionModule(FleetAction):
 
     rules: t.ClassVar[Json] = {
         "argument_spec": {
-            "step": {"type": "str", "choices": ["begin", "finish", "forget"], "required": True},
+            "step": {
+                "type": "str",
+                "choices": ["begin", "finish", "onboarded", "forget"],
+                "required": True,
+            },
             "clouds": {"type": "list", "elements": "dict", "default": []},
             "hosts": {"type": "list", "elements": "str", "default": []},
             "run": {"type": "str"},
@@ -56,8 +67,10 @@ class ActionModule(FleetAction):
             "run_seconds": {"type": "float", "default": _RULES.run_seconds},
             "most_heals": {"type": "int", "default": _RULES.most_heals},
             "window_seconds": {"type": "float", "default": _RULES.window},
+            "max_clouds": {"type": "int", "default": _RULES.max_clouds},
+            "only_onboarded": {"type": "bool", "default": True},
         },
-        "required_if": [("step", "finish", ("run",))],
+        "required_if": [("step", "finish", ("run",)), ("step", "onboarded", ("run",))],
     }
 
     def run_for(self, names: list[str], hostvars: t.Any, arguments: Json) -> Json:
@@ -69,26 +82,42 @@ class ActionModule(FleetAction):
             return self._forget(arguments["hosts"], directory, rules, is_check)
         if arguments["step"] == "finish":
             return self._finish(arguments["run"], directory, rules, is_check)
-        return self._begin(names, arguments["clouds"], directory, rules, is_check)
+        if arguments["step"] == "onboarded":
+            return {} if is_check else _note_onboarded(arguments["run"], hostvars, directory, rules)
+        touched = {str(cloud["name"]): cloud["documents"] for cloud in arguments["clouds"]}
+        may_heal = set(names)
+        if arguments["only_onboarded"]:
+            may_heal &= _onboarded(directory, rules)
+        left = [name for name in names if name in touched and name not in may_heal]
+        _tell_left(left, directory)
+        of_healed = {name: documents for name, documents in touched.items() if name in may_heal}
+        begin = self._preview if is_check else self._begin
+        found = begin([name for name in names if name in may_heal], of_healed, directory, rules)
+        return {**found, "not_onboarded": left}
 
-    def _begin(
-        self, names: list[str], clouds: list[Json], directory: str, rules: Rules, is_check: bool
-    ) -> Json:
+    @staticmethod
+    def _preview(names: list[str], touched: Touched, _directory: str, rules: Rules) -> Json:
+        """What the events of a run would have it take, which is not noted."""
+        hosts = [name for name in names if name in touched]
+        if len(hosts) > rules.max_clouds:
+            raise _too_many(hosts, rules)
+        nothing: Json = {"refused": {}, "retried": [], "stopped": [], "left": []}
+        return {"run": new_token(), "hosts": hosts, **nothing}
+
+    @staticmethod
+    def _begin(names: list[str], touched: Touched, directory: str, rules: Rules) -> Json:
         """Take the clouds that are due; wait for those that are still changing, or that another run
         has.
         """
         run = new_token()
-        if is_check:
-            hosts = [cloud["name"] for cloud in clouds]
-            nothing: Json = {"refused": {}, "retried": [], "stopped": [], "left": []}
-            return {"run": run, "hosts": hosts, **nothing}
         with healing_state(directory, rules) as healing:
             failed = healing.failed
-            for cloud in clouds:
-                for document in cloud["documents"]:
-                    healing.note(str(cloud["name"]), str(document), time.time())
+            for name, documents in touched.items():
+                for document in documents:
+                    healing.note(name, str(document), time.time())
         taken, claim = _take(run, directory, rules, set(names))
-        touched = {cloud["name"] for cloud in clouds}
+        if claim.too_many:
+            raise _too_many([name for name in names if name in set(claim.too_many)], rules)
         stopped = [one for one in _stopped(claim) if one["cloud"] in touched]
         refused = {
             one["cloud"]: _message(one, rules) for one in stopped if one["cloud"] not in taken
@@ -124,8 +153,8 @@ class ActionModule(FleetAction):
 
     @staticmethod
     def _forget(hosts: list[str], directory: str, rules: Rules, is_check: bool) -> Json:
-        """Let no later run do what is pending of clouds. What cannot be forgotten is said, and keeps no
-        cloud from being offboarded.
+        """Let no later run do what is pending of clouds, and no event heal them. What cannot be
+        forgotten is said, and keeps no cloud from being offboarded.
         """
         forgotten: list[str] = []
         if is_check or not hosts:
@@ -143,6 +172,58 @@ class ActionModule(FleetAction):
         return {"forgotten": forgotten}
 
 
+def _onboarded(directory: str, rules: Rules) -> set[str]:
+    """The clouds that runs of onboard have noted. Where nothing is noted yet, nothing is written."""
+    if not has_state(directory):
+        return set()
+    with healing_state(directory, rules, keep=False) as healing:
+        return set(healing.onboarded)
+
+
+def _note_onboarded(run: str, hostvars: t.Any, directory: str, rules: Rules) -> Json:
+    """Let events heal the clouds that a run of onboard has converged, in all their parts. What cannot
+    be noted is said, and fails no onboarding.
+    """
+    folder = RunFolder(run)
+    of_run = folder.read("run", {"whole": False})
+    if not of_run["whole"]:
+        return {}
+    outcomes = outcomes_of_run(folder, of_run["left_to_tasks"], hostvars, False)
+    converged = [name for name, one in outcomes.items() if one["state"] in (IN_SYNC, CHANGED)]
+    if not converged:
+        return {}
+    try:
+        with healing_state(directory, rules) as healing:
+            healing.note_onboarded(converged, of_run["began"], time.time())
+    except TaskError as error:
+        return {
+            "warnings": [
+                f"{error} No event heals the clouds of this run, until a run of onboard can note them."
+            ]
+        }
+    return {}
+
+
+def _tell_left(names: t.Sequence[str], directory: str) -> None:
+    """Say which clouds events are not to converge, since they would onboard them."""
+    if not names:
+        return
+    were, them, they = ("was", "it", "it was") if len(names) == 1 else ("were", "them", "they were")
+    display.display(
+        f"{counted(len(names), 'cloud')} {were} left, since no run of onboard has converged {them}, or "
+        f"{they} rolled back or offboarded since, as {directory} tells: {summarize_names(names)}. Run "
+        "the playbook onboard."
+    )
+
+
+def _too_many(names: t.Sequence[str], rules: Rules) -> InputError:
+    return InputError(
+        f"{counted(len(names), 'cloud')} are due at once, more than heal_max_clouds (option max_clouds), "
+        f"which is {rules.max_clouds}, so that none is converged: {summarize_names(names)}.",
+        "Run the playbook onboard with a canary, or set a higher limit. The clouds stay pending.",
+    )
+
+
 def _take(
     run: str, directory: str, rules: Rules, of_play: t.Container[str]
 ) -> tuple[set[str], Claim]:
@@ -156,7 +237,7 @@ def _take(
         with healing_state(directory, rules) as healing:
             claim = healing.claim(run, time.time(), of_play)
         taken |= set(claim.clouds)
-        if claim.wait is None or time.time() > deadline:
+        if claim.too_many or claim.wait is None or time.time() > deadline:
             return taken, claim
         # What is due need not wait for a run of another cloud.
         if taken and claim.wait > rules.longest_wait:
@@ -180,14 +261,16 @@ def _rules_of(arguments: Json) -> Rules:
             raise InputError(
                 f"{name} is {arguments[name]}.", "Give a number of seconds, at most a week."
             )
-    if arguments["most_heals"] < 1:
-        raise InputError(f"most_heals is {arguments['most_heals']}.", "Give a positive number.")
+    for name in ("most_heals", "max_clouds"):
+        if arguments[name] < 1:
+            raise InputError(f"{name} is {arguments[name]}.", "Give a positive number.")
     return Rules(
         arguments["quiet_seconds"],
         arguments["longest_wait_seconds"],
         arguments["run_seconds"],
         arguments["most_heals"],
         arguments["window_seconds"],
+        max_clouds=arguments["max_clouds"],
     )
 
 

@@ -17,7 +17,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.awx_artifacts import (
     artifact_name,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.of_role import role_outcome
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.of_run import (
+    outcomes_of_run,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.summary import (
     backups_of,
     closing_lines,
@@ -46,11 +48,7 @@ class ActionModule(FleetAction):
         """Count the outcomes, those of the role's tasks included."""
         folder = RunFolder(arguments["run"])
         run = folder.read("run", {"step": "", "left_to_tasks": []})
-        by_role = {
-            name: role_outcome(hostvars[name], arguments["run"], self._task.check_mode)
-            for name in run["left_to_tasks"]
-        }
-        outcomes = {**folder.read_outcomes(), **by_role}
+        outcomes = outcomes_of_run(folder, run["left_to_tasks"], hostvars, self._task.check_mode)
         not_permitted = folder.read("selection", {}).get("not_permitted", [])
         counts, failed = counts_of(outcomes, not_permitted), failed_clouds(outcomes)
         to_add = lines_to_add(outcomes)

@@ -18,8 +18,14 @@ description:
   - A burst of events is one run, because a cloud is due only after it has been quiet. A cloud is
     converged by one run at a time. The task waits for a run that has the same cloud, for
     O(longest_wait_seconds) at most. A later run takes what it left then, which is a warning.
-  - With O(step=forget), nothing that is pending of O(hosts) is done later, because they are going to be
-    offboarded, or documents of them restored. If the state cannot be used, this is a warning.
+  - With O(step=onboarded), notes the clouds that a run of the playbook onboard has converged, if it ran
+    with all tags. What was pending of them before that run is done. If the state cannot be used, this is
+    a warning.
+  - With O(step=forget), nothing that is pending of O(hosts) is done later, and no event heals them,
+    because they are going to be offboarded, or documents of them restored. If the state cannot be
+    used, this is a warning.
+  - With O(only_onboarded=true), clouds that are not noted as onboarded are left, and named.
+  - If more than O(max_clouds) are due at once, the task fails and takes none.
   - A document that was put back O(most_heals) times within O(window_seconds) is left as it is until
     the oldest of these times is long enough ago. Its cloud is then in RV(refused), or, if something
     else of it is due, converged with a warning. Runs that find nothing to change do not count.
@@ -28,13 +34,14 @@ description:
     takes the clouds that are due, whichever clouds its own events are of. A cloud that needs tasks of
     its own is not kept, since no such run can converge it.
   - What it remembers is in the file C(healing.json) in O(state_dir), which only its owner can read.
-  - In check mode, all clouds of O(clouds) are returned, and nothing is noted.
+  - In check mode, the clouds of O(clouds) are returned that a run may take, and nothing is noted.
   - The task requires C(run_once=true), which also gives its result to all hosts.
 options:
   step:
-    description: Whether a run begins or has ended, or the operator decides otherwise.
+    description: Whether a run begins or has ended, a run of onboard has converged clouds, or the operator
+      decides otherwise.
     type: str
-    choices: [begin, finish, forget]
+    choices: [begin, finish, onboarded, forget]
     required: true
   clouds:
     description: The RV(rayfleet.anyscale.event_clouds_info#module:clouds) of the events, for
@@ -48,7 +55,8 @@ options:
     elements: str
     default: []
   run:
-    description: The RV(run) that O(step=begin) returned, for O(step=finish).
+    description: The RV(run) that O(step=begin) returned, for O(step=finish), or that of
+      M(rayfleet.anyscale.fleet_selection_info), for O(step=onboarded).
     type: str
   state_dir:
     description:
@@ -82,6 +90,15 @@ options:
     description: The time in which O(most_heals) counts.
     type: float
     default: 3600.0
+  max_clouds:
+    description: How many clouds a run takes.
+    type: int
+    default: 100
+  only_onboarded:
+    description: Whether only the clouds that O(step=onboarded) has noted, and O(step=forget) has not
+      forgotten since, are converged.
+    type: bool
+    default: true
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes.run_once
 attributes:
@@ -151,6 +168,12 @@ stopped:
   sample: [{"cloud": "vision-prod", "document": "role ray in 222222222222", "until": "2026-11-29T10:00:00Z"}]
 left:
   description: The clouds among O(clouds) that another run has, or has taken.
+  returned: O(step=begin)
+  type: list
+  elements: str
+  sample: []
+not_onboarded:
+  description: The clouds among O(clouds) that are left, since they are not noted as onboarded.
   returned: O(step=begin)
   type: list
   elements: str

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""When which clouds are converged because of events: a burst once, a cloud by one run at a time, a
-document that keeps changing only so often, and a cloud that failed again, ever later.
+"""When which clouds are converged because of events: those that were onboarded, a burst once, a cloud
+by one run at a time, a document that keeps changing only so often, and a cloud that failed again,
+ever later.
 
 This plugin util is private to the collection. Pure: a state in plain JSON, the time, and what
 happened, in; the state after it, out. What an event says is only when to look: a run that finds
@@ -15,7 +16,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # More documents of one cloud than it has are converged all the same: a run converges all of them.
 _MOST_DOCUMENTS = 64
 _LONGEST_TEXT = 200
@@ -32,7 +33,7 @@ class Rules:
     one at the latest. run_seconds: after this time, a run that has not said how it ended is taken
     for lost. most_heals, window: how often a document is put back in this time. first_retry,
     longest_retry: how long after a run failed for a cloud it is tried again; twice as long after each
-    further one.
+    further one. max_clouds: how many clouds a run takes; if there are more, it takes none.
     """
 
     quiet: float = 5.0
@@ -42,6 +43,7 @@ class Rules:
     window: float = 3600.0
     first_retry: float = 300.0
     longest_retry: float = 86400.0
+    max_clouds: int = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,18 +53,21 @@ class Claim:
     clouds: the documents that changed, by cloud. stopped: by cloud, the documents that changed too
     often, and when they may be put back again. wait: how long until there may be more to do; ``None``
     if nothing is left that is not stopped, and that is not tried again later because it failed.
+    too_many: the clouds that are due, if they are more than a run takes. The run has none then.
     """
 
     clouds: dict[str, list[str]]
     stopped: dict[str, dict[str, float]]
     wait: float | None
+    too_many: list[str] = dataclasses.field(default_factory=list)
 
 
 class Healing:
     """The state of all clouds. ``state`` is JSON, and has only clouds with something to remember."""
 
     def __init__(self, state: Json | None = None, rules: Rules | None = None) -> None:
-        self.state: Json = state or {"schema_version": SCHEMA_VERSION, "clouds": {}}
+        nothing: Json = {"schema_version": SCHEMA_VERSION, "clouds": {}, "onboarded": {}}
+        self.state: Json = state or nothing
         self._rules = rules or Rules()
 
     def note(self, cloud: str, document: str, now: float) -> None:
@@ -78,6 +83,18 @@ class Healing:
             document = next(reversed(pending))
         first = pending.get(document, {"first": now})["first"]
         pending[document] = {"first": min(first, now), "last": now}
+
+    def note_onboarded(self, clouds: t.Iterable[str], began: float, now: float) -> None:
+        """A run of onboard has converged clouds, and with them what changed before it began."""
+        for name in clouds:
+            self.state["onboarded"][name] = now
+            if cloud := self._clouds.get(name):
+                pending = cloud["pending"]
+                cloud["pending"] = {
+                    document: noted for document, noted in pending.items() if noted["last"] >= began
+                }
+                cloud["retry"] = cloud["retry"] if cloud["pending"] else None
+        self._drop_empty()
 
     def claim(self, run: str, now: float, among: t.Container[str] | None = None) -> Claim:
         """Take the clouds that are due for a run, which no other run takes until it has ended.
@@ -102,13 +119,12 @@ class Healing:
             if wait > 0:
                 waits.append(wait)
                 continue
-            documents = [document for document in cloud["pending"] if document not in stops]
-            until = now + self._rules.run_seconds
-            noted = {document: cloud["pending"].pop(document) for document in documents}
-            cloud["in_flight"] = {"run": run, "until": until, "documents": noted}
-            due[name] = documents
+            due[name] = [document for document in cloud["pending"] if document not in stops]
+        too_many = self._more_than_a_run_takes(run, due)
+        if not too_many:
+            self._take(run, due, now)
         self._drop_empty()
-        return Claim(due, stopped, min(waits) if waits else None)
+        return Claim({} if too_many else due, stopped, min(waits) if waits else None, too_many)
 
     def finish(
         self, run: str, changed: t.Collection[str], done: t.Collection[str], now: float
@@ -132,10 +148,16 @@ class Healing:
         return retries
 
     def forget(self, clouds: t.Iterable[str]) -> list[str]:
-        """The operator has decided otherwise on clouds than what was pending of them would do. Returns
-        those of which something was.
+        """The operator has decided otherwise on clouds than what was pending of them would do, and no
+        event is to undo that. Returns those of which something was remembered.
         """
-        return [name for name in clouds if self._clouds.pop(name, None)]
+        onboarded = self.state["onboarded"]
+        return [name for name in clouds if any([self._clouds.pop(name, 0), onboarded.pop(name, 0)])]
+
+    @property
+    def onboarded(self) -> t.KeysView[str]:
+        """The clouds that a run of onboard has converged, and that are to stay so."""
+        return t.cast("dict[str, float]", self.state["onboarded"]).keys()
 
     @property
     def failed(self) -> set[str]:
@@ -148,6 +170,28 @@ class Healing:
 
     def _cloud(self, name: str) -> Json:
         return self._clouds.setdefault(name, _new_cloud())
+
+    def _more_than_a_run_takes(self, run: str, due: t.Iterable[str]) -> list[str]:
+        """What is due, with what the run has already, if that is too much. It is given back then."""
+        held = [
+            name
+            for name, cloud in self._clouds.items()
+            if cloud["in_flight"] and cloud["in_flight"]["run"] == run
+        ]
+        clouds = [*held, *due]
+        if len(clouds) <= self._rules.max_clouds:
+            return []
+        for name in held:
+            _give_back(self._clouds[name])
+        return clouds
+
+    def _take(self, run: str, due: t.Mapping[str, list[str]], now: float) -> None:
+        """Let no other run take what this one converges."""
+        until = now + self._rules.run_seconds
+        for name, documents in due.items():
+            cloud = self._clouds[name]
+            noted = {document: cloud["pending"].pop(document) for document in documents}
+            cloud["in_flight"] = {"run": run, "until": until, "documents": noted}
 
     def _retry(self, cloud: Json, documents: Json, now: float) -> float:
         """Keep what a run failed to converge. Returns when it is tried again: at once if something has
@@ -175,8 +219,7 @@ class Healing:
         if cloud["retry"]:
             cloud["retry"]["at"] = min(cloud["retry"]["at"], now + rules.longest_retry)
         if flight and not now <= flight["until"] <= now + rules.run_seconds:
-            cloud["pending"] = {**flight["documents"], **cloud["pending"]}
-            cloud["in_flight"] = None
+            _give_back(cloud)
 
     def _stopped_until(self, cloud: Json, document: str, now: float) -> float:
         """When a document may be put back again; 0 if it may be now."""
@@ -198,6 +241,12 @@ class Healing:
     def _drop_empty(self) -> None:
         for name in [name for name, cloud in self._clouds.items() if not any(cloud.values())]:
             del self._clouds[name]
+
+
+def _give_back(cloud: Json) -> None:
+    """Make what a run has taken pending again."""
+    cloud["pending"] = {**cloud["in_flight"]["documents"], **cloud["pending"]}
+    cloud["in_flight"] = None
 
 
 def _new_cloud() -> Json:

@@ -84,8 +84,13 @@ def _is_state(state: t.Any) -> bool:
     """Whether a document has the shape of a state, down to its times."""
     if not isinstance(state, dict) or state.get("schema_version") != SCHEMA_VERSION:
         return False
-    clouds = state.get("clouds")
-    return isinstance(clouds, dict) and all(map(_is_cloud, clouds.values()))
+    clouds, onboarded = state.get("clouds"), state.get("onboarded")
+    return (
+        isinstance(clouds, dict)
+        and all(map(_is_cloud, clouds.values()))
+        and isinstance(onboarded, dict)
+        and all(map(_is_time, onboarded.values()))
+    )
 
 
 def _is_cloud(cloud: t.Any) -> bool:

@@ -319,6 +319,7 @@ def test_a_job_that_heals_ends_as_an_onboarding_does(
         variables={
             "ansible_eda": {"events": [bridged(event) for event in events]},
             "heal_quiet_seconds": 0,
+            "heal_only_onboarded": False,
             "heal_state_dir": str(tmp_path / "healing"),
             "cloud_iam_backup_dir": str(tmp_path / "backups"),
         },

@@ -209,10 +209,15 @@ def test_a_cloud_that_failed_and_is_offboarded_stays_so(fleet: Fleet) -> None:
     given = ("-e", "fleet_clouds=speech", "-e", "offboard_default_role=true")
     run = run_playbook(fleet.sandbox, "offboard", fleet.inventory, *given)
     assert run.exit_status == 0, run.output
+    assert "The state of healing forgets 1 of 1 cloud, in" in run.output
     fleet.let_time_pass()
-    assert not fleet.tick().operations
+    run = fleet.heal(trust_event())
+    assert (run.exit_status, run.writes) == (0, []), run.output
+    assert "1 cloud was left, since no run of onboard has converged it" in run.output
     again = run_playbook(fleet.sandbox, "onboard", fleet.inventory, *given[:2])
     assert again.exit_status == 0, again.output
+    fleet.break_trust()
+    assert fleet.heal(trust_event()).counts["changed"] == 1
 
 
 def test_a_preview_writes_nothing_and_notes_nothing(fleet: Fleet) -> None:

@@ -129,6 +129,7 @@ EVENTS: Json = {
         + [record("CreatePolicyVersion", ACCOUNT, requestParameters={"policyArn": MANAGED})]
     },
     "heal_quiet_seconds": 0,
+    "heal_only_onboarded": False,
 }
 SCOPE = parse_scope(
     ACCOUNT,

@@ -30,6 +30,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder impo
 Json = dict[str, t.Any]
 NAMES = ["speech", "vision", "lab"]
 QUICK = Rules(quiet=0.0, longest_wait=60, run_seconds=600, most_heals=1)
+IN_SYNC: Json = {"state": "in_sync", "changed": False}
+CHANGED: Json = {"state": "changed", "changed": True}
+FAILED: Json = {"state": "failed", "changed": False, "msg": "It is throttled."}
+NOT_REACHED: Json = {"state": "not_reached", "changed": False}
 DEFAULTS: Json = {
     name: rule["default"]
     for name, rule in ActionModule.rules["argument_spec"].items()
@@ -44,26 +48,42 @@ class Runs:
         self.directory = str(folder / "healing")
         self.told: list[str] = []
 
-    def step(self, *clouds: str, check: bool = False, **options: t.Any) -> Json:
+    def onboard(
+        self, outcomes: dict[str, Json], *, to_role: Json | None = None, **options: t.Any
+    ) -> Json:
+        """The end of a run of onboard with these outcomes, of the engine and of the role."""
+        folder = RunFolder("0ab0a4d1")
+        folder.write_outcomes(outcomes)
+        left = list(to_role or {})
+        run = {"step": "onboard", "began": time.time(), "whole": True, "left_to_tasks": left}
+        folder.write("run", {**run, **options})
+        return self.step(step="onboarded", run=folder.token, hostvars=to_role, **options)
+
+    def step(
+        self, *clouds: str, check: bool = False, hostvars: Json | None = None, **options: t.Any
+    ) -> Json:
         """The first step of a run whose events touch these clouds."""
         action = ActionModule.__new__(ActionModule)
         action._task = types.SimpleNamespace(check_mode=check)
         touched = [{"name": cloud, "documents": [f"role {cloud}"]} for cloud in clouds]
         given = {"step": "begin", "clouds": touched, "quiet_seconds": 0.0, "most_heals": 1}
         arguments = {**DEFAULTS, "run": None, "state_dir": self.directory, **given, **options}
-        return action.run_for(NAMES, None, arguments)
+        return action.run_for(NAMES, hostvars, arguments)
 
     def end(self, run: str, *changed: str) -> None:
         """The end of a run that failed for no cloud."""
-        in_sync = {name: {"state": "in_sync", "changed": False} for name in NAMES}
-        changes = {name: {"state": "changed", "changed": True} for name in changed}
-        self.finish(run, {**in_sync, **changes})
+        self.finish(run, {**dict.fromkeys(NAMES, IN_SYNC), **dict.fromkeys(changed, CHANGED)})
 
     def finish(self, run: str, outcomes: dict[str, Json], **options: t.Any) -> Json:
         """The last step of a run with these outcomes."""
         if outcomes:
             RunFolder(run).write_outcomes(outcomes)
         return self.step(step="finish", run=run, **options)
+
+    @property
+    def state(self) -> str:
+        """What the file has."""
+        return (Path(self.directory) / "healing.json").read_text()
 
     def skip(self, seconds: float) -> None:
         """Let time pass for the clouds that are tried again."""
@@ -72,14 +92,94 @@ class Runs:
                 cloud["retry"]["at"] -= seconds
 
 
-@pytest.fixture(name="runs")
-def _runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
+@pytest.fixture(name="fresh")
+def _fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
+    """Before any run of onboard."""
     monkeypatch.setattr(fleet_healing, "_POLL_SECONDS", 0.02)
     monkeypatch.setattr(run_folder, "run_directory", lambda: str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     runs = Runs(tmp_path)
     monkeypatch.setattr(fleet_healing.display, "display", runs.told.append)
     return runs
+
+
+@pytest.fixture(name="runs")
+def _runs(fresh: Runs) -> Runs:
+    """After a run of onboard has converged all clouds."""
+    fresh.onboard(dict.fromkeys(NAMES, IN_SYNC))
+    return fresh
+
+
+def test_only_clouds_that_were_onboarded_are_healed(fresh: Runs) -> None:
+    """Also by a preview. The others are left and told, until a run of onboard has converged them."""
+    told = (
+        "2 clouds were left, since no run of onboard has converged them, or they were rolled back or "
+        f"offboarded since, as {fresh.directory} tells: speech, lab. Run the playbook onboard."
+    )
+    for options in ({}, {"check": True}, {"mode": "check"}):
+        found = fresh.step("lab", "speech", **options)
+        assert (found["hosts"], found["not_onboarded"]) == ([], ["speech", "lab"])
+        assert fresh.told.pop() == told
+    fresh.onboard({"lab": CHANGED, "speech": FAILED, "vision": IN_SYNC})
+    for options in ({"check": True}, {}):
+        found = fresh.step("lab", "speech", **options)
+        assert (found["hosts"], found["not_onboarded"]) == (["lab"], ["speech"])
+    fresh.end(found["run"])
+    found = fresh.step("speech", only_onboarded=False)
+    assert (found["hosts"], found["not_onboarded"]) == (["speech"], [])
+
+
+ONBOARDINGS: dict[str, tuple[Json, set[str]]] = {
+    "of all parts": ({}, {"lab", "speech", "vision"}),
+    "of a part, by its tags": ({"whole": False}, set()),
+    "as a check": ({"check": True}, set()),
+}
+
+
+@pytest.mark.parametrize(("options", "expected"), ONBOARDINGS.values(), ids=ONBOARDINGS)
+def test_which_clouds_a_run_of_onboard_notes(
+    fresh: Runs, options: Json, expected: set[str]
+) -> None:
+    """Those that the role has converged too."""
+    by_role = {
+        "vision": {"cloud_iam_trust_result": {"changed": True}},
+        "fourth": {
+            "cloud_iam_trust_result": {"failed": True},
+            "group_names": ["fleet_0ab0a4d1_failed"],
+        },
+        "fifth": {},
+    }
+    outcomes = {"lab": IN_SYNC, "speech": CHANGED, "third": FAILED, "sixth": NOT_REACHED}
+    assert fresh.onboard(outcomes, to_role=by_role, **options) == {}
+    assert Path(fresh.directory).exists() == bool(expected)
+    if expected:
+        with healing_state(fresh.directory, QUICK) as healing:
+            assert set(healing.onboarded) == expected
+
+
+def test_a_note_that_cannot_be_written_fails_no_onboarding(fresh: Runs) -> None:
+    Path(fresh.directory).write_text("")
+    [warning] = fresh.onboard({"lab": IN_SYNC})["warnings"]
+    assert "cannot be used" in warning
+    assert "No event heals the clouds of this run, until a run of onboard can note them." in warning
+
+
+def test_too_many_clouds_at_once_are_an_error_that_keeps_them(runs: Runs) -> None:
+    """Of a preview too."""
+    for options in ({"check": True}, {}):
+        with pytest.raises(InputError) as caught:
+            runs.step(*NAMES, max_clouds=2, **options)
+        assert (
+            "3 clouds are due at once, more than heal_max_clouds (option max_clouds), which is 2, "
+            "so that none is converged: speech, vision, lab. Run the playbook onboard with a canary, or "
+            "set a higher limit. The clouds stay pending."
+        ) in caught.value.failure()["msg"]
+    assert runs.step(max_clouds=3)["hosts"] == NAMES
+
+
+def test_what_was_offboarded_or_rolled_back_is_not_healed_again(runs: Runs) -> None:
+    assert runs.step(step="forget", hosts=["lab", "fourth"])["forgotten"] == ["lab"]
+    assert runs.step("lab", "speech")["hosts"] == ["speech"]
 
 
 def test_the_clouds_come_in_the_order_of_the_play(runs: Runs) -> None:
@@ -145,14 +245,11 @@ def test_another_document_of_such_a_cloud_is_put_back(runs: Runs) -> None:
     assert set(runs.step(clouds=both)["refused"]) == {"lab"}
 
 
-FAILED: Json = {"state": "failed", "changed": False, "msg": "It is throttled."}
-
-
 @pytest.mark.parametrize(
     "outcomes",
     [
         pytest.param({"lab": FAILED}, id="it failed"),
-        pytest.param({"lab": {"state": "not_reached", "changed": False}}, id="it was not reached"),
+        pytest.param({"lab": NOT_REACHED}, id="it was not reached"),
         pytest.param({}, id="the run ended before it had outcomes"),
     ],
 )
@@ -184,34 +281,38 @@ def test_a_cloud_that_no_run_of_it_can_converge_is_not_taken_again(runs: Runs) -
 def test_what_an_operator_offboards_is_not_tried_again(runs: Runs) -> None:
     runs.finish(runs.step("lab", "speech")["run"], {"lab": FAILED, "speech": FAILED})
     assert runs.step(step="forget", hosts=["lab", "vision"], mode="check") == {"forgotten": []}
-    assert runs.step(step="forget", hosts=["speech", "vision"]) == {"forgotten": ["speech"]}
-    assert f"healing forgets 1 of 2 clouds, in {runs.directory}: speech" in runs.told[-1]
+    assert runs.step(step="forget", hosts=["speech", "vision"]) == {
+        "forgotten": ["speech", "vision"]
+    }
+    assert f"healing forgets 2 of 2 clouds, in {runs.directory}: speech, vision" in runs.told[-1]
     runs.skip(301)
     assert runs.step()["hosts"] == ["lab"]
 
 
-def test_forgetting_makes_no_state_and_fails_for_none(runs: Runs) -> None:
-    assert runs.step(step="forget", hosts=["lab"]) == {"forgotten": []}
-    assert f"healing forgets 0 of 1 cloud, in {runs.directory}" in runs.told[-1]
-    folder = Path(runs.directory)
+def test_forgetting_makes_no_state_and_fails_for_none(fresh: Runs) -> None:
+    assert fresh.step(step="forget", hosts=["lab"]) == {"forgotten": []}
+    assert f"healing forgets 0 of 1 cloud, in {fresh.directory}" in fresh.told[-1]
+    folder = Path(fresh.directory)
     assert not folder.exists()
     folder.mkdir(mode=0o700)
     (folder / "healing.json").write_text("{")
-    [warning] = runs.step(step="forget", hosts=["lab"])["warnings"]
+    [warning] = fresh.step(step="forget", hosts=["lab"])["warnings"]
     assert "cannot be used" in warning
     assert "A run of heal may converge these clouds again." in warning
 
 
 def test_the_end_of_a_preview_notes_nothing(runs: Runs) -> None:
+    before = runs.state
     found = runs.finish(runs.step("lab", check=True)["run"], {"lab": FAILED}, mode="check")
     assert found["retries"] == []
-    assert not Path(runs.directory).exists()
+    assert runs.state == before
 
 
 def test_a_preview_takes_nothing(runs: Runs) -> None:
+    before = runs.state
     for options in ({"check": True}, {"mode": "check"}):
         assert runs.step("lab", **options)["hosts"] == ["lab"]
-    assert not Path(runs.directory).exists()
+    assert runs.state == before
 
 
 @pytest.mark.parametrize(
@@ -224,6 +325,7 @@ def test_a_preview_takes_nothing(runs: Runs) -> None:
     ],
 )
 def test_a_rule_that_makes_no_sense_is_refused(runs: Runs, option: str, value: float) -> None:
+    before = runs.state
     with pytest.raises(InputError, match=f"{option} is "):
         runs.step("lab", **{option: value})
-    assert not Path(runs.directory).exists()
+    assert runs.state == before

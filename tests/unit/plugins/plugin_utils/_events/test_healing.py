@@ -9,6 +9,7 @@ so often in a time.
 from __future__ import annotations
 
 import collections
+import dataclasses
 import json
 import typing as t
 
@@ -87,6 +88,36 @@ def test_a_run_takes_only_its_own_clouds() -> None:
     healing = noted(("a", "role ray", 0), ("b", "role b", 0))
     assert set(healing.claim("1", 10, ["b", "c"]).clouds) == {"b"}
     assert set(healing.claim("2", 10).clouds) == {"a"}
+
+
+def test_a_run_that_would_take_too_many_takes_none() -> None:
+    """Neither those that it took while it waited for the others; nothing of them is forgotten."""
+    most = dataclasses.replace(RULES, max_clouds=3)
+    healing = Healing(rules=most)
+    for number, cloud in enumerate("abcd"):
+        healing.note(cloud, f"role {cloud}", 100 * (number // 2))
+    assert set(healing.claim("1", 10).clouds) == {"a", "b"}
+    assert healing.claim("1", 110) == Claim({}, {}, None, ["a", "b", "c", "d"])
+    assert healing.claim("2", 110).too_many == ["a", "b", "c", "d"]
+    assert set(healing.claim("3", 110, "abc").clouds) == {"a", "b", "c"}
+    assert set(healing.claim("4", 110).clouds) == {"d"}
+
+
+def test_what_is_onboarded_and_what_is_no_longer() -> None:
+    """A run of onboard has done what was pending before it began, and nothing of later."""
+    healing = noted(("a", "role a", 0), ("b", "role b", 0), ("b", "bucket b", 50))
+    healing.note_onboarded(["a", "b", "c"], began=30, now=60)
+    assert set(healing.onboarded) == {"a", "b", "c"}
+    assert healing.claim("2", 100).clouds == {"b": ["bucket b"]}
+    assert healing.forget(["b", "c", "d"]) == ["b", "c"]
+    assert set(stored(healing).onboarded) == {"a"}
+
+
+def test_a_cloud_that_onboard_converges_is_not_tried_again() -> None:
+    healing = noted(("a", "role a", 0))
+    fail(healing, 20)
+    healing.note_onboarded(["a"], began=30, now=60)
+    assert (healing.failed, healing.claim("2", 1e6)) == (set(), NOTHING)
 
 
 def test_a_lost_run_gives_back_what_it_took() -> None:

@@ -95,7 +95,9 @@ class World:
     """What was delivered, and what runs did."""
 
     watch: Watch
-    healing: Healing = dataclasses.field(default_factory=lambda: Healing(rules=Rules()))
+    healing: Healing = dataclasses.field(
+        default_factory=lambda: Healing(rules=Rules(max_clouds=CLOUDS))
+    )
     recorded: dict[str, str] = dataclasses.field(default_factory=dict)
     own: int = 0
     now: float = 0.0

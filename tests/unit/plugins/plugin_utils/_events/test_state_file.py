@@ -71,7 +71,7 @@ def test_runs_write_one_after_the_other(directory: str) -> None:
 
 def test_every_part_of_a_state_is_read_again(directory: str) -> None:
     os.makedirs(directory, mode=0o700)
-    written = {"schema_version": 2, "clouds": {"a": CLOUD}}
+    written = {"schema_version": 3, "clouds": {"a": CLOUD}, "onboarded": {"a": 1.5}}
     state_of(directory).write_text(json.dumps(written))
     with healing_state(directory, RULES, keep=False) as healing:
         assert healing.state == written
@@ -79,7 +79,8 @@ def test_every_part_of_a_state_is_read_again(directory: str) -> None:
 
 def of_cloud(**parts: object) -> str:
     """A state with one cloud, a part of which is replaced."""
-    return json.dumps({"schema_version": 2, "clouds": {"a": {**CLOUD, **parts}}})
+    clouds = {"a": {**CLOUD, **parts}}
+    return json.dumps({"schema_version": 3, "clouds": clouds, "onboarded": {}})
 
 
 @pytest.mark.parametrize(
@@ -89,9 +90,13 @@ def of_cloud(**parts: object) -> str:
         "[]",
         "{}",
         "[" * 100_000,
-        json.dumps({"schema_version": 1, "clouds": {}}),
-        json.dumps({"schema_version": 2, "clouds": []}),
-        json.dumps({"schema_version": 2, "clouds": {"a": {}}}),
+        json.dumps({"schema_version": 2, "clouds": {}}),
+        json.dumps({"schema_version": 2, "clouds": {}, "onboarded": {}}),
+        json.dumps({"schema_version": 3, "clouds": {}}),
+        json.dumps({"schema_version": 3, "clouds": {}, "onboarded": ["a"]}),
+        json.dumps({"schema_version": 3, "clouds": {}, "onboarded": {"a": True}}),
+        json.dumps({"schema_version": 3, "clouds": [], "onboarded": {}}),
+        json.dumps({"schema_version": 3, "clouds": {"a": {}}, "onboarded": {}}),
         of_cloud(pending=[]),
         of_cloud(pending={"role ray": {"first": 0}}),
         of_cloud(pending={"role ray": {"first": "0", "last": 1}}),
