@@ -65,6 +65,11 @@ _VARIABLE_OF = {
     "role": "cloud_iam_role",
     "roles": "cloud_iam_role",
 }
+# One of them in a message of a module in a process of its own: the names that are words only at its
+# beginning.
+_SUBJECT = re.compile(
+    rf"(?:^|(?<![\w.])(?=\w+_))({'|'.join(sorted(_VARIABLE_OF, key=len, reverse=True))})(?= is )"
+)
 _reader = types.SimpleNamespace(sets_variables=False)
 # What botocore raises if there is no response, or one that it cannot parse.
 _NO_RESPONSE = (
@@ -232,7 +237,10 @@ def sets_variables() -> bool:
 
 def for_reader(text: str) -> str:
     """A message with what its reader sets: options and variables, or variables alone."""
-    return _OPTION.sub(r"\g<variable>", text) if sets_variables() else text
+    if not sets_variables():
+        return text
+    named = _OPTION.sub(r"\g<variable>", text)
+    return _SUBJECT.sub(lambda found: _VARIABLE_OF[found[1]], named)
 
 
 def for_options(text: str) -> str:

@@ -21,6 +21,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
     TaskError,
     for_options,
+    for_reader,
     naming_variables,
     option,
     setting,
@@ -106,6 +107,27 @@ def test_the_subject_of_a_message_is_what_its_reader_sets() -> None:
             "The role of rule 1",
             "role_arn",
         ]
+
+
+OF_ANOTHER_PROCESS = {
+    "two subjects": (
+        "assume_role_arn is x, but account_id is y.",
+        "cloud_iam_assume_role_arn is x, but cloud_iam_account_id is y.",
+    ),
+    "a subject that is a word": ("role is '': empty.", "cloud_iam_role is '': empty."),
+    "the word elsewhere": ("The role is gone, the bucket is not.",) * 2,
+    "a variable already": ("cloud_iam_account_id is y.",) * 2,
+    "a part of another name": ("my_account_id is y.",) * 2,
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"), OF_ANOTHER_PROCESS.values(), ids=list(OF_ANOTHER_PROCESS)
+)
+def test_a_message_of_another_process_names_variables(text: str, wanted: str) -> None:
+    assert for_reader(text) == text
+    with naming_variables():
+        assert for_reader(text) == wanted
 
 
 def test_the_variables_of_subjects_exist() -> None:
