@@ -114,7 +114,7 @@ def test_the_page_on_events_up_to_the_rulebook(tmp_path: Path) -> None:
             shell(command.replace("~/anyscale/.cache/sandbox", str(tmp_path / "sandbox")))
             for command in commands
         ]
-        previewed, healed, left = (text for text in told if "PLAY RECAP" in text)
+        _onboarded, previewed, healed, left = (text for text in told if "PLAY RECAP" in text)
     assert "1 changed, 0 in sync, 0 failed" in healed
     assert all("vision-prod: role cld_" in text for text in (previewed, healed))
     assert re.search("0 of clouds, [1-9] by runs themselves", left)
