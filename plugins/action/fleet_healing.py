@@ -20,7 +20,11 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
     FleetAction,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import NEEDS_TASKS
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import Claim, Rules
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import (
+    Claim,
+    Healing,
+    Rules,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import (
     has_state,
     healing_state,
@@ -44,6 +48,8 @@ _RULES = Rules()
 
 Json = dict[str, t.Any]
 Touched = dict[str, list[str]]
+
+_NOTHING: Json = {"refused": {}, "retried": [], "stopped": [], "left": []}
 display = Display()
 
 
@@ -69,6 +75,7 @@ class ActionModule(FleetAction):
             "window_seconds": {"type": "float", "default": _RULES.window},
             "max_clouds": {"type": "int", "default": _RULES.max_clouds},
             "only_onboarded": {"type": "bool", "default": True},
+            "paused": {"type": "bool", "default": False},
         },
         "required_if": [("step", "finish", ("run",)), ("step", "onboarded", ("run",))],
     }
@@ -87,11 +94,13 @@ class ActionModule(FleetAction):
         touched = {str(cloud["name"]): cloud["documents"] for cloud in arguments["clouds"]}
         may_heal = set(names)
         if arguments["only_onboarded"]:
-            may_heal &= _onboarded(directory, rules)
+            may_heal &= _read(directory, rules).onboarded
         left = [name for name in names if name in touched and name not in may_heal]
         _tell_left(left, directory)
         of_healed = {name: documents for name, documents in touched.items() if name in may_heal}
         begin = self._preview if is_check else self._begin
+        if arguments["paused"]:
+            begin = self._hold_in_check_mode if is_check else self._hold
         found = begin([name for name in names if name in may_heal], of_healed, directory, rules)
         return {**found, "not_onboarded": left}
 
@@ -101,8 +110,23 @@ class ActionModule(FleetAction):
         hosts = [name for name in names if name in touched]
         if len(hosts) > rules.max_clouds:
             raise _too_many(hosts, rules)
-        nothing: Json = {"refused": {}, "retried": [], "stopped": [], "left": []}
-        return {"run": new_token(), "hosts": hosts, **nothing}
+        return {"run": new_token(), "hosts": hosts, **_NOTHING}
+
+    @staticmethod
+    def _hold(names: list[str], touched: Touched, directory: str, rules: Rules) -> Json:
+        """Keep what events say for a run after the pause."""
+        with healing_state(directory, rules) as healing:
+            _note(healing, touched)
+        return _held(names, healing)
+
+    @staticmethod
+    def _hold_in_check_mode(
+        names: list[str], touched: Touched, directory: str, rules: Rules
+    ) -> Json:
+        """What such a run would keep."""
+        healing = _read(directory, rules)
+        _note(healing, touched)
+        return _held(names, healing)
 
     @staticmethod
     def _begin(names: list[str], touched: Touched, directory: str, rules: Rules) -> Json:
@@ -112,9 +136,7 @@ class ActionModule(FleetAction):
         run = new_token()
         with healing_state(directory, rules) as healing:
             failed = healing.failed
-            for name, documents in touched.items():
-                for document in documents:
-                    healing.note(name, str(document), time.time())
+            _note(healing, touched)
         taken, claim = _take(run, directory, rules, set(names))
         if claim.too_many:
             raise _too_many([name for name in names if name in set(claim.too_many)], rules)
@@ -172,12 +194,35 @@ class ActionModule(FleetAction):
         return {"forgotten": forgotten}
 
 
-def _onboarded(directory: str, rules: Rules) -> set[str]:
-    """The clouds that runs of onboard have noted. Where nothing is noted yet, nothing is written."""
+def _read(directory: str, rules: Rules) -> Healing:
+    """The state. Where none is kept yet, nothing is written."""
     if not has_state(directory):
-        return set()
+        return Healing(rules=rules)
     with healing_state(directory, rules, keep=False) as healing:
-        return set(healing.onboarded)
+        return healing
+
+
+def _note(healing: Healing, touched: Touched) -> None:
+    for name, documents in touched.items():
+        for document in documents:
+            healing.note(name, str(document), time.time())
+
+
+def _held(names: t.Sequence[str], healing: Healing) -> Json:
+    """What a run returns that healing is paused for."""
+    pending = [name for name in names if name in healing.pending]
+    run = new_token()
+    are = "is" if len(pending) == 1 else "are"
+    named = f": {summarize_names(pending)}" if pending else ""
+    RunFolder(run).write(
+        "selection",
+        {
+            "none": (
+                f"Healing is paused (heal_paused), and {counted(len(pending), 'cloud')} {are} pending{named}."
+            )
+        },
+    )
+    return {"run": run, "hosts": [], "pending": pending, **_NOTHING}
 
 
 def _note_onboarded(run: str, hostvars: t.Any, directory: str, rules: Rules) -> Json:

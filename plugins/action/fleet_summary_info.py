@@ -49,13 +49,16 @@ class ActionModule(FleetAction):
         folder = RunFolder(arguments["run"])
         run = folder.read("run", {"step": "", "left_to_tasks": []})
         outcomes = outcomes_of_run(folder, run["left_to_tasks"], hostvars, self._task.check_mode)
-        not_permitted = folder.read("selection", {}).get("not_permitted", [])
+        selection = folder.read("selection", {})
+        not_permitted = selection.get("not_permitted", [])
         counts, failed = counts_of(outcomes, not_permitted), failed_clouds(outcomes)
         to_add = lines_to_add(outcomes)
         # No host of the play is left if all clouds failed.
         invocation = invocation_of(context.CLIARGS, hostvars["localhost"])
         of_run = (outcomes, self._task.check_mode, invocation, run["step"], not_permitted)
-        closing = run.get("lines") or closing_lines(*of_run)
+        of_none = [selection["none"]] if not outcomes and "none" in selection else []
+        instead = run.get("lines") or of_none
+        closing = instead or closing_lines(*of_run)
         of_plan = [run["of_plan"]] if run.get("of_plan") else []
         # As they stand: in the result of a task they would be quoted, and could not be pasted.
         more = [run[name] for name in ("batches", "kept") if run.get(name)]
@@ -72,7 +75,7 @@ class ActionModule(FleetAction):
         return {
             "counts": counts,
             "failed_clouds": failed,
-            "lines": (run.get("lines") or lines_of(*of_run)) + more,
+            "lines": (instead or lines_of(*of_run)) + more,
             "lines_to_add": to_add,
             # What set_stats returns, without a task of its own, whose events each slice would have again.
             "ansible_stats": {"data": {name: artifact}, "per_host": False, "aggregate": True},

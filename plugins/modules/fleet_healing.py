@@ -99,6 +99,10 @@ options:
       forgotten since, are converged.
     type: bool
     default: true
+  paused:
+    description: Whether O(step=begin) notes what has changed, and takes no cloud.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes.run_once
 attributes:
@@ -172,6 +176,12 @@ left:
   type: list
   elements: str
   sample: []
+pending:
+  description: The clouds that are due after the pause.
+  returned: O(step=begin) with O(paused=true)
+  type: list
+  elements: str
+  sample: [vision-prod]
 not_onboarded:
   description: The clouds among O(clouds) that are left, since they are not noted as onboarded.
   returned: O(step=begin)

@@ -165,6 +165,11 @@ class Healing:
         return {name for name, cloud in self._clouds.items() if cloud["retry"]}
 
     @property
+    def pending(self) -> set[str]:
+        """The clouds that something has changed of, and that no run has taken since."""
+        return {name for name, cloud in self._clouds.items() if cloud["pending"]}
+
+    @property
     def _clouds(self) -> dict[str, Json]:
         return t.cast("dict[str, Json]", self.state["clouds"])
 

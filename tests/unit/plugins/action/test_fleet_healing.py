@@ -89,7 +89,8 @@ class Runs:
         """Let time pass for the clouds that are tried again."""
         with healing_state(self.directory, QUICK) as healing:
             for cloud in healing.state["clouds"].values():
-                cloud["retry"]["at"] -= seconds
+                if cloud["retry"]:
+                    cloud["retry"]["at"] -= seconds
 
 
 @pytest.fixture(name="fresh")
@@ -175,6 +176,24 @@ def test_too_many_clouds_at_once_are_an_error_that_keeps_them(runs: Runs) -> Non
             "set a higher limit. The clouds stay pending."
         ) in caught.value.failure()["msg"]
     assert runs.step(max_clouds=3)["hosts"] == NAMES
+
+
+def test_a_pause_converges_nothing_and_forgets_nothing(runs: Runs) -> None:
+    """However many clouds it is that are pending at its end."""
+    runs.finish(runs.step("vision")["run"], {"vision": FAILED})
+    before = runs.state
+    assert runs.step("lab", "fourth", paused=True, check=True)["pending"] == ["vision", "lab"]
+    assert runs.state == before
+    found = runs.step("lab", "speech", "fourth", paused=True, max_clouds=1)
+    assert (found["hosts"], found["pending"]) == ([], NAMES)
+    assert found["not_onboarded"] == []
+    assert RunFolder(found["run"]).read("selection")["none"] == (
+        "Healing is paused (heal_paused), and 3 clouds are pending: speech, vision, lab."
+    )
+    assert runs.step(paused=True)["pending"] == NAMES
+    runs.skip(301)
+    assert runs.step()["hosts"] == NAMES
+    assert runs.step(paused=True)["pending"] == []
 
 
 def test_what_was_offboarded_or_rolled_back_is_not_healed_again(runs: Runs) -> None:
