@@ -61,6 +61,7 @@ _RULES = {
         "mode": {"type": "str", "choices": ["check", "apply"], "default": "apply"},
         "engine": {"type": "bool", "default": True},
         "tasks_follow": {"type": "bool", "default": True},
+        "step": {"type": "str"},
         "threads": {"type": "int", "default": 16},
         "bulk_reads": {"type": "bool", "default": True},
         "confirm": {"type": "bool", "default": True},
@@ -203,6 +204,8 @@ def _plan_in_use(arguments: Json, clouds: Clouds, check_mode: bool) -> PlanInUse
 
 def _label(arguments: Json) -> str:
     """The name of the step of a workflow that the run is."""
+    if arguments["step"]:
+        return str(arguments["step"])
     if arguments["state"] == "absent":
         return "offboard"
     return "onboard canary" if arguments["only"] == "canary" else "onboard"

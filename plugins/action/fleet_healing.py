@@ -49,6 +49,7 @@ _RULES = Rules()
 Json = dict[str, t.Any]
 Touched = dict[str, list[str]]
 
+_NOTHING_DUE = "Nothing was due."
 _NOTHING: Json = {"refused": {}, "retried": [], "stopped": [], "left": []}
 display = Display()
 
@@ -110,7 +111,7 @@ class ActionModule(FleetAction):
         hosts = [name for name in names if name in touched]
         if len(hosts) > rules.max_clouds:
             raise _too_many(hosts, rules)
-        return {"run": new_token(), "hosts": hosts, **_NOTHING}
+        return {"run": _new_run(_NOTHING_DUE), "hosts": hosts, **_NOTHING}
 
     @staticmethod
     def _hold(names: list[str], touched: Touched, directory: str, rules: Rules) -> Json:
@@ -133,7 +134,7 @@ class ActionModule(FleetAction):
         """Take the clouds that are due; wait for those that are still changing, or that another run
         has.
         """
-        run = new_token()
+        run = _new_run(_NOTHING_DUE)
         with healing_state(directory, rules) as healing:
             failed = healing.failed
             _note(healing, touched)
@@ -209,20 +210,21 @@ def _note(healing: Healing, touched: Touched) -> None:
 
 
 def _held(names: t.Sequence[str], healing: Healing) -> Json:
-    """What a run returns that healing is paused for."""
+    """What a run returns for which healing is paused."""
     pending = [name for name in names if name in healing.pending]
-    run = new_token()
     are = "is" if len(pending) == 1 else "are"
     named = f": {summarize_names(pending)}" if pending else ""
-    RunFolder(run).write(
-        "selection",
-        {
-            "none": (
-                f"Healing is paused (heal_paused), and {counted(len(pending), 'cloud')} {are} pending{named}."
-            )
-        },
+    run = _new_run(
+        f"Healing is paused (heal_paused), and {counted(len(pending), 'cloud')} {are} pending{named}."
     )
     return {"run": run, "hosts": [], "pending": pending, **_NOTHING}
+
+
+def _new_run(closing: str) -> str:
+    """A run, and what it ends with if it has no clouds."""
+    run = new_token()
+    RunFolder(run).write("selection", {"none": closing})
+    return run
 
 
 def _note_onboarded(run: str, hostvars: t.Any, directory: str, rules: Rules) -> Json:

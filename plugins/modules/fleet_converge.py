@@ -72,6 +72,13 @@ options:
       - V(false) leaves all hosts to tasks of their own.
     type: bool
     default: true
+  step:
+    description:
+      - What the run is called in the list of runs that can be rolled back, and in the artifact of a job
+        of AWX.
+      - By default, C(onboard), C(onboard canary) with O(only=canary), or C(offboard) with O(state=absent).
+    type: str
+    version_added: 1.0.0
   tasks_follow:
     description:
       - Whether the playbook has tasks for the hosts that are left to them. With V(false), these hosts

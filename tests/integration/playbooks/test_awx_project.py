@@ -330,6 +330,7 @@ def test_a_job_that_heals_ends_as_an_onboarding_does(
     assert "changed: speech (account" in job.seen
     assert summary_of(job)[0].startswith("3 changed, "), job.seen
     assert summary_of(job)[-1].endswith("launch the job template Anyscale rollback with 31 for Run")
+    assert job.published["anyscale_heal_31"]["step"] == "heal"
     assert size_of(job) <= MOST_BYTES * len(clouds)
 
 

@@ -199,7 +199,11 @@ def test_a_cloud_that_failed_is_healed_by_a_later_run(fleet: Fleet) -> None:
     assert (retry["cloud"], run.counts["changed"]) == ("speech", 1)
     assert "0 changes in the events" in run.output
     assert "Left out" not in run.output
-    assert not fleet.tick().operations
+    run = fleet.tick()
+    assert run.exit_status == 0, run.output
+    assert not run.operations
+    assert "Nothing was due." in run.output
+    assert "0 changed" not in run.output
 
 
 def test_a_cloud_that_failed_and_is_offboarded_stays_so(fleet: Fleet) -> None:

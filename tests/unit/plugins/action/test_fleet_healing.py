@@ -187,7 +187,7 @@ def test_a_pause_converges_nothing_and_forgets_nothing(runs: Runs) -> None:
     found = runs.step("lab", "speech", "fourth", paused=True, max_clouds=1)
     assert (found["hosts"], found["pending"]) == ([], NAMES)
     assert found["not_onboarded"] == []
-    assert RunFolder(found["run"]).read("selection")["none"] == (
+    assert _closing(found) == (
         "Healing is paused (heal_paused), and 3 clouds are pending: speech, vision, lab."
     )
     assert runs.step(paused=True)["pending"] == NAMES
@@ -236,6 +236,15 @@ def test_a_lost_run_does_not_hold_up_all_events(runs: Runs) -> None:
     assert second["warnings"] == [
         "Another run has lab, or was lost with it. A later run of heal takes what has changed since."
     ]
+
+
+def _closing(found: Json) -> str:
+    """What the run ends with if it has no cloud."""
+    return str(RunFolder(found["run"]).read("selection")["none"])
+
+
+def test_a_run_of_the_clock_says_that_nothing_was_due(runs: Runs) -> None:
+    assert _closing(runs.step()) == "Nothing was due."
 
 
 def test_what_was_put_back_too_often_is_refused_and_said(runs: Runs) -> None:
@@ -331,6 +340,7 @@ def test_a_preview_takes_nothing(runs: Runs) -> None:
     before = runs.state
     for options in ({"check": True}, {"mode": "check"}):
         assert runs.step("lab", **options)["hosts"] == ["lab"]
+    assert _closing(runs.step(check=True)) == "Nothing was due."
     assert runs.state == before
 
 
