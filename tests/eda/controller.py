@@ -30,10 +30,15 @@ _TEMPLATE: Json = {
 
 
 class Controller:
-    """A controller whose jobs succeed at once. launched: what it was asked to launch."""
+    """A controller whose jobs succeed at once.
+
+    launched: what it was asked to launch. unavailable: how many of the next requests a proxy before
+    it answers, as while it is updated.
+    """
 
     def __init__(self) -> None:
         self.launched: list[Json] = []
+        self.unavailable = 0
         handler = type("Handler", (_Handler,), {"controller": self})
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -70,7 +75,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Find something."""
-        self._send(200, self.controller.answer(self.path))
+        if self.controller.unavailable:
+            self.controller.unavailable -= 1
+            self._send(503, {})
+        else:
+            self._send(200, self.controller.answer(self.path))
 
     def do_POST(self) -> None:
         """Launch a job."""

@@ -61,6 +61,8 @@ CLOUDS = [
 SECONDS = 120
 PLAY = "PLAY [Heal Anyscale clouds]"
 FAILED_RUN = "ansible_rulebook.action.run_playbook - ERROR"
+# As on the page, with less time between two attempts.
+PATIENCE = {"EDA_CONTROLLER_RETRY_ATTEMPTS": "1440", "EDA_CONTROLLER_RETRY_MAX_TIMEOUT": "1"}
 OF_QUEUE = {"heal_queue": QUEUE, "heal_queue_region": QUEUE_REGION}
 
 
@@ -177,12 +179,14 @@ def send(sandbox: Sandbox, *bodies: str) -> None:
 
 
 def test_a_job_of_awx_gets_the_events(eda: Path, running_sandbox: Sandbox, fleet: Path) -> None:
-    """As variables with which its playbook converges the cloud."""
+    """As variables with which its playbook converges the cloud, once AWX is available again."""
     names = {"heal_job_template": TEMPLATE, "heal_organization": ORGANIZATION, **OF_QUEUE}
     with Controller() as controller:
         options = ("--controller-url", controller.url, "--controller-token", TOKEN)
-        rulebook = (running_sandbox, fleet, "rayfleet.anyscale.heal_sqs_awx", {})
+        rulebook = (running_sandbox, fleet, "rayfleet.anyscale.heal_sqs_awx", PATIENCE)
         with running(eda, *rulebook, *options, **names) as listening:
+            listening.wait_for(lambda: len(controller.launched) == 1)
+            controller.unavailable = 8  # ansible-rulebook gives up after 5 by itself
             running_sandbox.drift(CLOUDS[0].name)
             event = json.dumps(bridged(trust_event(CLOUDS[0])))
             send(running_sandbox, event, event, event)  # SQS may deliver one more than once
