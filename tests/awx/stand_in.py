@@ -34,6 +34,8 @@ from ansible_collections.rayfleet.anyscale.tests.awx._rules import (
 from ansible_collections.rayfleet.anyscale.tests.sandbox._http import HttpServer
 
 TOKEN = "token-for-the-stand-in"
+# The id of the role to approve in a workflow is its own and this.
+APPROVAL = 100_000
 _ROOT = "/api/v2/"
 _PRODUCT = {"X-API-Product-Name": "AWX", "X-API-Product-Version": "24.6.1"}
 
@@ -165,13 +167,17 @@ class StandIn:
         query = {
             name: values[-1] for name, values in parse_qs(request.query_string.decode()).items()
         }
+        organization = query.pop("organization__name", None)
         found = [
             self._shown(each, item)
             for each in kinds
             for item in self.store[each].values()
-            if _matches(item, query)
+            if _matches(item, query) and organization in (None, self._organization(item))
         ]
         return 200, {"count": len(found), "next": None, "previous": None, "results": found}
+
+    def _organization(self, item: Json) -> str:
+        return str(self.store["organizations"].get(item.get("organization") or 0, {}).get("name"))
 
     def _create(self, kind: str, body: Json) -> Json:
         validate(self.store, self.surveys, kind, {**DEFAULTS.get(kind, {}), **body})
@@ -252,9 +258,14 @@ class StandIn:
             **shown(self.store, kind, item),
             "url": url,
             "related": related,
-            # The role to execute it has the id of its object, since no other is asked for.
-            "summary_fields": {"object_roles": {"execute_role": {"id": item["id"]}}},
+            "summary_fields": {"object_roles": _object_roles(kind, item["id"])},
         }
+
+
+def _object_roles(kind: str, number: int) -> Json:
+    """The roles of an object that are asked for: that to execute it has the object's own id."""
+    approval = {"approval_role": {"id": APPROVAL + number}}
+    return {"execute_role": {"id": number}, **(approval if "workflow" in kind else {})}
 
 
 def _matches(item: Json, query: dict[str, str]) -> bool:

@@ -26,6 +26,7 @@ from ansible_collections.rayfleet.anyscale.tests.awx.test_awx_setup import (
     LINKS,
     MADE,
     MANAGED,
+    TEAMS,
 )
 from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
@@ -57,7 +58,8 @@ _Loader.add_constructor("!unsafe", lambda loader, node: f"unsafe: {loader.constr
 @pytest.fixture(scope="module", name="exported")
 def _exported(run_awx: RunAwx, tmp_path_factory: pytest.TempPathFactory) -> Json:
     path = tmp_path_factory.mktemp("export") / "aap_configuration.yml"
-    run = run_awx(**MANAGED, awx_setup_state="export", awx_setup_export_file=str(path))
+    given = {**MANAGED, "awx_setup_teams": TEAMS, "awx_setup_state": "export"}
+    run = run_awx(**given, awx_setup_export_file=str(path))
     assert run.exit_status == 0, run.output
     assert run.writes == []
     return t.cast(Json, yaml.load(Path(path).read_text(), _Loader))
@@ -78,11 +80,24 @@ def test_the_user_of_the_rulebook_may_launch_what_heals(exported: Json) -> None:
         "job_templates": ["Anyscale heal"],
         "lookup_organization": "Platform",
     }
-    assert exported[PERMISSIONS] == [permission]
+    assert exported[PERMISSIONS][0] == permission
     prompting = [
         item for item in exported["controller_templates"] if item["ask_variables_on_launch"]
     ]
     assert [item["name"] for item in prompting] == permission["job_templates"]
+
+
+def test_teams_may_launch_and_approve_what_they_are_set_for(exported: Json) -> None:
+    """And nobody may launch what writes without an approval."""
+    of_organization = {"lookup_organization": "Platform"}
+    launch_rollout = {"role": "execute", "workflows": ["Anyscale rollout"]}
+    approve = {"role": "approval", "workflows": ["Anyscale rollout"]}
+    audit = {"role": "execute", "job_templates": ["Anyscale audit"]}
+    assert sorted(exported[PERMISSIONS][1:], key=lambda item: str(item["teams"])) == [
+        {"teams": ["Leads"], **approve, **of_organization},
+        {"teams": ["Operators"], **launch_rollout, **of_organization},
+        {"teams": ["Security"], **audit, **of_organization},
+    ]
 
 
 def test_the_nodes_of_the_workflow_and_their_links(exported: Json) -> None:

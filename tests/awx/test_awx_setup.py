@@ -27,7 +27,7 @@ from ansible_collections.rayfleet.anyscale.tests.awx.conftest import (
     Run,
     RunAwx,
 )
-from ansible_collections.rayfleet.anyscale.tests.awx.stand_in import StandIn
+from ansible_collections.rayfleet.anyscale.tests.awx.stand_in import APPROVAL, StandIn
 from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
 PROJECT = ROOT / "examples/awx_project"
@@ -86,6 +86,7 @@ AUDITS = ("Anyscale audit", "Anyscale audit before rollout", "Anyscale audit aft
 AUDIT_ROLE = (
     "arn:aws:iam::{{ cloud_iam_account_id | default(anyscale_account_id) }}:role/anyscale-audit"
 )
+TEAMS = {"audit": ["Security"], "rollout": ["Operators"], "approval": ["Leads"]}
 
 RELEASED = datetime.date(2026, 11, 1)
 
@@ -404,12 +405,16 @@ def _imported(playbook: Path) -> str:
 
 
 def test_what_was_there_before_stays(awx: StandIn, run_awx: RunAwx, cycle: Cycle) -> None:
-    """An organization, an execution environment and the type of another user's credential; also
-    a project that was added later.
+    """An organization with its teams, which get permissions, an execution environment and the type
+    of another user's credential; also a project that was added later.
     """
     platform = awx.add("organizations", name="Platform", description="Ours since 2019")
     awx.add("execution_environments", name="Anyscale", image="another/image:2")
-    assert run_awx().exit_status == 0
+    for name in {name for names in TEAMS.values() for name in names}:
+        awx.add("teams", name=name, organization=platform["id"])
+    run = run_awx(awx_setup_teams=TEAMS)
+    assert run.exit_status == 0, run.output
+    assert _permitted(awx) == TEAMS
     awx.add("projects", name="Added later", organization=platform["id"])
     kind = awx.named("credential_types", "Anyscale")["id"]
     awx.add("credentials", name="Added later", credential_type=kind, organization=platform["id"])
@@ -420,6 +425,18 @@ def test_what_was_there_before_stays(awx: StandIn, run_awx: RunAwx, cycle: Cycle
     assert "Added later" in awx.names()["credentials"]
     assert "Anyscale" in awx.names()["credential_types"]
     assert awx.names()["job_templates"] == cycle.before["job_templates"]
+
+
+def _permitted(awx: StandIn) -> dict[str, list[str]]:
+    """The teams with permissions: by what they may launch, and who may approve."""
+    workflow = awx.named("workflow_job_templates", "Anyscale rollout")["id"]
+    roles = {item["id"]: item["name"] for item in awx.store["job_templates"].values()}
+    roles |= {workflow: "Anyscale rollout", workflow + APPROVAL: "Anyscale approval"}
+    return {
+        roles[role].removeprefix("Anyscale "): [awx.store["teams"][one]["name"] for one in teams]
+        for (kind, role, actors), teams in awx.associations.items()
+        if kind == "roles" and actors == "teams" and teams
+    }
 
 
 def test_all_that_is_missing_is_said_at_once_before_anything_is_made(
@@ -437,6 +454,7 @@ def test_all_that_is_missing_is_said_at_once_before_anything_is_made(
             awx_setup_execution_environment="Own",
             awx_setup_heal=True,
             awx_setup_heal_user="robot",
+            awx_setup_teams={"rollout": ["Movers"]},
             awx_setup_notify_of_failure=["Pager"],
             awx_setup_notify_of_approval=["Chat", "Pager"],
         )
@@ -456,6 +474,7 @@ def test_all_that_is_missing_is_said_at_once_before_anything_is_made(
         "there is no source control credential Git",
         "there is no execution environment Own",
         "there is no user robot",
+        "there is no team Movers",
         "there is no notification template Pager",
         "there is no notification template Chat",
     ]
@@ -495,6 +514,9 @@ def test_a_failed_synchronization_is_repaired_by_running_again(
             {"awx_setup_slices": "many"}, "awx_setup_slices", id="slices that are no number"
         ),
         pytest.param({"awx_setup_state": "gone"}, "awx_setup_state", id="an unknown state"),
+        pytest.param(
+            {"awx_setup_teams": {"heal": ["Operators"]}}, "heal", id="a team for the rulebook's job"
+        ),
     ],
 )
 def test_a_wrong_variable_is_refused_before_anything(
