@@ -120,7 +120,7 @@ def test_what_jobs_know_is_left_to_the_jobs(exported: Json) -> None:
     """Templates of AWX are none of that collection's run."""
     templates = {item["name"]: item for item in exported["controller_templates"]}
     assert templates["Anyscale audit"]["extra_vars"]["audit_report_dir"] == (
-        "unsafe: /var/lib/anyscale/reports/{{ audit_label }}"
+        "unsafe: /var/lib/anyscale/reports/audits/{{ audit_label }}"
     )
     [anyscale, backups] = exported["controller_credential_types"]
     assert anyscale["injectors"]["env"]["ANYSCALE_CLI_TOKEN"] == "unsafe: {{ token }}"

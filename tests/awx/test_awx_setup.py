@@ -43,6 +43,7 @@ MADE = {
         f"Anyscale {name}"
         for name in (
             "audit",
+            "nightly audit",
             "audit before rollout",
             "audit after rollout",
             "onboard",
@@ -81,7 +82,7 @@ MANAGED: dict[str, t.Any] = {
     "awx_setup_heal": True,
     "awx_setup_heal_user": "eda",
 }
-AUDITS = ("Anyscale audit", "Anyscale audit before rollout", "Anyscale audit after rollout")
+AUDITS = {name for name in MADE["job_templates"] if "audit" in name}
 # A template of AWX's jobs: where the fleet file does not permit a cloud, only Anyscale has its account.
 AUDIT_ROLE = (
     "arn:aws:iam::{{ cloud_iam_account_id | default(anyscale_account_id) }}:role/anyscale-audit"
@@ -306,7 +307,8 @@ def test_the_workflow_goes_step_by_step(cycle: Cycle) -> None:
 def test_a_failed_rollout_is_one_notification(cycle: Cycle) -> None:
     """Of the workflow, and not of each of its steps as well."""
     assert cycle.notified == {"Anyscale rollout"} | {
-        f"Anyscale {name}" for name in ("audit", "offboard", "rollback", "verify", "heal")
+        f"Anyscale {name}"
+        for name in ("audit", "nightly audit", "offboard", "rollback", "verify", "heal")
     }
 
 
@@ -357,10 +359,10 @@ def test_the_schedule_is_a_literal_rule(cycle: Cycle) -> None:
     )
     assert rule, cycle.objects["schedule"]["rrule"]
     assert datetime.datetime.strptime(rule[1], "%Y%m%d").date() < RELEASED, "it begins at once"
-    assert cycle.objects["schedule"]["extra_data"] == {
-        "audit_label": "nightly",
-        "audit_fail_on": "drift",
-    }
+    nightly = cycle.templates["Anyscale nightly audit"]
+    assert cycle.objects["schedule"]["unified_job_template"] == nightly["id"]
+    variables = json.loads(nightly["extra_vars"])
+    assert (variables["audit_label"], variables["audit_fail_on"]) == ("nightly", "drift")
 
 
 def test_events_stay_few_and_runs_do_not_meet(cycle: Cycle) -> None:
@@ -372,8 +374,24 @@ def test_events_stay_few_and_runs_do_not_meet(cycle: Cycle) -> None:
 def test_templates_leave_what_jobs_know_to_the_jobs(cycle: Cycle) -> None:
     """The label of an audit is a template of its job, not of the set-up."""
     variables = json.loads(cycle.templates["Anyscale audit"]["extra_vars"])
-    assert variables["audit_report_dir"] == "/var/lib/anyscale/reports/{{ audit_label }}"
+    assert variables["audit_report_dir"] == "/var/lib/anyscale/reports/audits/{{ audit_label }}"
     assert variables["audit_previous_report"] == variables["audit_report_dir"] + "/report.json"
+
+
+def test_no_answer_replaces_the_report_of_a_rollout_or_of_a_night(cycle: Cycle) -> None:
+    """A label, which can have no slash, is the last folder of one place; and each rollout has its own."""
+    folders = {
+        name: json.loads(cycle.templates[name]["extra_vars"])["audit_report_dir"] for name in AUDITS
+    }
+    asked = folders.pop("Anyscale audit")
+    assert not any(folder.startswith(asked.partition("{{")[0]) for folder in folders.values())
+    assert not any(cycle.surveys[name] for name in ("Anyscale nightly audit", "Anyscale report"))
+    rollout = "/var/lib/anyscale/reports/rollouts/{{ awx_workflow_job_id | default('none') }}/"
+    assert folders == {
+        "Anyscale nightly audit": "/var/lib/anyscale/reports/nightly",
+        "Anyscale audit before rollout": f"{rollout}before",
+        "Anyscale audit after rollout": f"{rollout}after",
+    }
 
 
 @pytest.mark.parametrize("name", sorted(MADE["job_templates"]))
