@@ -12,6 +12,7 @@ import contextlib
 import os
 import typing as t
 
+from ansible import context
 from ansible.errors import AnsibleError
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_stages import (
@@ -63,6 +64,14 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.past_r
     past_runs,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import new_token
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import (
+    Invocation,
+    invocation_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import (
+    how_to_choose_a_run,
+    how_to_find_a_run,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 _RULES = {
@@ -92,10 +101,12 @@ class ActionModule(FirstTask):
             refuse_unknown_variables(hostvars[name], name)
         # The directory in which a local connection runs modules.
         with contextlib.chdir(self._loader.get_basedir()):
-            backups = _backups(arguments) if _is_given(arguments) else None
+            invocation = invocation_of(context.CLIARGS, hostvars["localhost"])
+            backups = _backups(arguments, invocation) if _is_given(arguments) else None
             if backups is None:
-                _refuse_empty(arguments["run_ids"], hostvars[names[0]])
-                return _list_of_runs(arguments["backup_dir"], _names_of_clouds(names, hostvars))
+                _refuse_empty(arguments["run_ids"], invocation)
+                known = _names_of_clouds(names, hostvars)
+                return _list_of_runs(arguments["backup_dir"], known, invocation)
         hosts = {name: _host(hostvars[name]) for name in names}
         only_named: bool = arguments["only_named_documents"]
         documents = documents_of(backups)
@@ -146,11 +157,11 @@ def _is_given(arguments: t.Mapping[str, t.Any]) -> bool:
     return bool(_run_ids(arguments)) or arguments["paths"] is not None
 
 
-def _refuse_empty(run_ids: list[str] | None, variables: t.Mapping[str, t.Any]) -> None:
+def _refuse_empty(run_ids: list[str] | None, invocation: Invocation) -> None:
     """Raise for an ID that is empty, as a variable that a pipeline has not set is. In a job of AWX it
     is a question of the survey that was left out.
     """
-    if run_ids is not None and "awx_job_id" not in variables:
+    if run_ids is not None and not invocation.in_awx:
         raise AnsibleError(
             f"{option('run_ids', 'rollback_run')} is set, but contains no ID of a run. Set it to the ID "
             "of the run to roll back, or leave it out: then the runs are listed."
@@ -163,7 +174,9 @@ def _run_ids(arguments: t.Mapping[str, t.Any]) -> list[str]:
     return list(dict.fromkeys(filter(None, stripped)))
 
 
-def _list_of_runs(backup_dir: str | None, names: t.Mapping[str, str]) -> dict[str, t.Any]:
+def _list_of_runs(
+    backup_dir: str | None, names: t.Mapping[str, str], invocation: Invocation
+) -> dict[str, t.Any]:
     """The result without a run: the last runs, and nothing to restore."""
     directory = backup_directory(backup_dir)
     paths: dict[str, list[str]] = {}
@@ -181,7 +194,7 @@ def _list_of_runs(backup_dir: str | None, names: t.Mapping[str, str]) -> dict[st
                 unreadable[run] += 1
     runs = past_runs(stored, unreadable, names)
     more = len(newest) - len(runs)
-    head = f"Nothing was rolled back. Set rollback_run to one of these runs, of {directory}:"
+    head = f"Nothing was rolled back. {how_to_choose_a_run(invocation)}, of {directory}:"
     lines = [head, *lines_of(runs, more)]
     return {
         "run": new_token(),
@@ -224,12 +237,12 @@ def _uncovered(hosts: t.Mapping[str, Host], hostvars: t.Any) -> list[str]:
     ]
 
 
-def _backups(arguments: t.Mapping[str, t.Any]) -> dict[str, Backup]:
+def _backups(arguments: t.Mapping[str, t.Any], invocation: Invocation) -> dict[str, Backup]:
     """The selected backups, by their paths."""
-    return {path: read(path).backup for path in _paths(arguments)}
+    return {path: read(path).backup for path in _paths(arguments, invocation)}
 
 
-def _paths(arguments: t.Mapping[str, t.Any]) -> list[str]:
+def _paths(arguments: t.Mapping[str, t.Any], invocation: Invocation) -> list[str]:
     """The selected backups, each once. Raises if there are none of a run."""
     if arguments["paths"] is None:
         directory = backup_directory(arguments["backup_dir"])
@@ -238,20 +251,16 @@ def _paths(arguments: t.Mapping[str, t.Any]) -> list[str]:
         }
         if without := [run_id for run_id, files in of_runs.items() if not files]:
             noun = "run" if len(without) == 1 else "runs"
-            raise _no_backup(f"{directory} of {noun} {summarize_names(without)}")
+            raise _no_backup(f"{directory} of {noun} {summarize_names(without)}", invocation)
         return [path for files in of_runs.values() for path in files]
     paths = _paths_below(arguments["paths"])
     if not paths:
-        raise _no_backup(", ".join(arguments["paths"]))
+        raise _no_backup(", ".join(arguments["paths"]), invocation)
     return paths
 
 
-def _no_backup(where: str) -> AnsibleError:
-    return AnsibleError(
-        f"There is no backup in {where}. Check rollback_run, rollback_paths and "
-        "cloud_iam_backup_dir (options run_ids, paths and backup_dir). Without rollback_run and "
-        "rollback_paths, the playbook lists the runs."
-    )
+def _no_backup(where: str, invocation: Invocation) -> AnsibleError:
+    return AnsibleError(f"There is no backup in {where}. {how_to_find_a_run(invocation)}")
 
 
 def _paths_below(paths: t.Iterable[str]) -> list[str]:

@@ -55,7 +55,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation 
     invocation_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.uncovered import (
-    lines_command,
+    where_the_lines_are,
 )
 
 _UNCOVERED = "anyscale_uncovered"
@@ -88,8 +88,8 @@ class LookupModule(LookupBase):
         )
         hint = (
             f" Clouds in the group anyscale_uncovered: {len(uncovered)}, because the fleet file "
-            "does not cover them. To see the lines to add: "
-            f"{lines_command(invocation_of(context.CLIARGS, variables or {}))}."
+            "does not cover them. "
+            f"{where_the_lines_are(invocation_of(context.CLIARGS, variables or {}))}."
             if uncovered
             else ""
         )

@@ -30,12 +30,16 @@ _PLAIN_TEXT = re.compile(r"[\w./:@+-]+", re.ASCII)
 @dataclasses.dataclass(frozen=True)
 class Invocation:
     """How this run was started: what its command line has for ``-i``, and whether it is a job of
-    AWX, whose operator has no command line, with the name of the job template that rolls it back.
+    AWX, whose operator has no command line, with the prefix of the job templates of its set-up.
     """
 
     inventories: tuple[str, ...] = ()
     in_awx: bool = False
-    rollback_template: str = "rollback"
+    template_prefix: str = ""
+
+    def job_template(self, playbook: str) -> str:
+        """The name of the job template of the same set-up that runs a playbook."""
+        return f"{self.template_prefix} {playbook}".lstrip()
 
 
 def invocation_of(arguments: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -> Invocation:
@@ -45,8 +49,8 @@ def invocation_of(arguments: t.Mapping[str, t.Any], variables: t.Mapping[str, t.
     given = [str(one) for one in arguments.get("inventory") or ()]
     configured = [str(one) for one in C.DEFAULT_HOST_LIST or ()]
     inventories = [] if given == configured else [_as_typed(one) for one in given]
-    template = _rollback_template(str(variables.get("awx_job_template_name", "")))
-    return Invocation(tuple(inventories), "awx_job_id" in variables, template)
+    prefix = _template_prefix(str(variables.get("awx_job_template_name", "")))
+    return Invocation(tuple(inventories), "awx_job_id" in variables, prefix)
 
 
 def inventory_options(invocation: Invocation) -> list[str]:
@@ -97,10 +101,10 @@ def _variable(name: str, value: t.Any) -> str:
     return json.dumps({name: value})
 
 
-def _rollback_template(job_template: str) -> str:
-    """The job template of the same set-up: the role awx_setup gives all of them one prefix."""
+def _template_prefix(job_template: str) -> str:
+    """The role awx_setup gives all of its job templates one prefix."""
     prefix, _space, _last_word = job_template.rpartition(" ")
-    return escape_control_chars(f"{prefix} rollback".lstrip())
+    return escape_control_chars(prefix)
 
 
 def _as_typed(inventory: str) -> str:

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The clouds that the fleet file does not cover: which ones a run leaves out, and how to see what to
-add to the file.
+"""The clouds that the fleet file does not cover: which ones a run leaves out, and where it says what
+to add to the file.
 
 This plugin util is private to the collection. Pure.
 """
@@ -40,18 +40,20 @@ def left_out(inventory: InventoryManager, hosts: t.Sequence[str]) -> list[str]:
 def how_to_permit(invocation: Invocation) -> str:
     """The line of a summary that counts such clouds as not permitted."""
     return (
-        "The fleet file does not cover the clouds that are not permitted. To see the lines to add: "
-        f"{lines_command(invocation)}"
+        "The fleet file does not cover the clouds that are not permitted. "
+        f"{where_the_lines_are(invocation)}"
     )
 
 
-def lines_command(invocation: Invocation) -> str:
+def where_the_lines_are(invocation: Invocation) -> str:
     """The command that prints the lines, and writes nothing. In AWX, whose operator has no command
-    line, what to launch.
+    line and is not asked for the hosts of an onboarding, the report that has them.
     """
-    variable = f"onboard_hosts={UNCOVERED_GROUP}"
     if invocation.in_awx:
-        return f"launch the job template onboard as a check, with the extra variable {variable}"
+        return (
+            "The lines to add are in the report of an audit, in the check authority of each cloud"
+        )
+    variable = f"onboard_hosts={UNCOVERED_GROUP}"
     words = ["ansible-playbook", *inventory_options(invocation), "rayfleet.anyscale.onboard"]
     words += ["-e", variable, "--check"]
-    return " ".join(shlex.quote(word) for word in words)
+    return f"To see the lines to add: {' '.join(shlex.quote(word) for word in words)}"

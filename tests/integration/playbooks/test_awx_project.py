@@ -428,3 +428,6 @@ def test_each_way_back_names_the_next(running_sandbox: Sandbox, tmp_path: Path) 
     assert summary_of(restored)[-1].endswith(
         "launch the job template Anyscale rollback with 22 for Run"
     ), restored.seen
+    listed = job("rollback", 23, rollback_run="")
+    choose = "Launch the job template Anyscale rollback with one of these runs for Run, of "
+    assert choose in listed.seen

@@ -104,4 +104,4 @@ def test_a_job_of_awx_is_undone_by_the_template_of_its_set_up(
     job_template: str, named: str
 ) -> None:
     variables = {"awx_job_id": 7, "awx_job_template_name": job_template}
-    assert invocation_of({}, variables).rollback_template == named
+    assert invocation_of({}, variables).job_template("rollback") == named

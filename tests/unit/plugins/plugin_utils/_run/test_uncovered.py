@@ -17,28 +17,31 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.uncovered import (
     how_to_permit,
     left_out,
-    lines_command,
+    where_the_lines_are,
 )
 
 ONBOARD = "rayfleet.anyscale.onboard -e onboard_hosts=anyscale_uncovered --check"
-COMMANDS: dict[str, tuple[Invocation, str]] = {
-    "the configured inventory": (Invocation(), f"ansible-playbook {ONBOARD}"),
+WAYS: dict[str, tuple[Invocation, str]] = {
+    "the configured inventory": (
+        Invocation(),
+        f"To see the lines to add: ansible-playbook {ONBOARD}",
+    ),
     "the inventories of the command line": (
         Invocation(("fleet.yml", "my hosts")),
-        f"ansible-playbook -i fleet.yml -i 'my hosts' {ONBOARD}",
+        f"To see the lines to add: ansible-playbook -i fleet.yml -i 'my hosts' {ONBOARD}",
     ),
     "a job of AWX": (
         Invocation(in_awx=True),
-        "launch the job template onboard as a check, with the extra variable "
-        "onboard_hosts=anyscale_uncovered",
+        "The lines to add are in the report of an audit, in the check authority of each cloud",
     ),
 }
 
 
-@pytest.mark.parametrize("case", COMMANDS)
-def test_the_command(case: str) -> None:
-    invocation, command = COMMANDS[case]
-    assert lines_command(invocation) == command
+@pytest.mark.parametrize("case", WAYS)
+def test_where_the_lines_are(case: str) -> None:
+    """In AWX, no survey asks for the hosts of an onboarding, and only audits look at these clouds."""
+    invocation, way = WAYS[case]
+    assert where_the_lines_are(invocation) == way
 
 
 def test_a_summary_says_how_to_see_them() -> None:

@@ -12,7 +12,12 @@ import typing as t
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import Invocation
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import undo_command
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import (
+    how_to_choose_a_run,
+    how_to_find_a_run,
+    onboard_one,
+    undo_command,
+)
 
 pytestmark = pytest.mark.core
 
@@ -42,8 +47,39 @@ def test_a_shell_reads_the_command_as_it_is_meant(case: str) -> None:
 
 @pytest.mark.parametrize("forced", [False, True])
 def test_a_job_of_awx_names_the_template_and_no_command(forced: bool) -> None:
-    invocation = Invocation(("/x",), in_awx=True, rollback_template="Anyscale rollback")
+    invocation = Invocation(("/x",), in_awx=True, template_prefix="Anyscale")
     text = undo_command("4711", invocation, backup_dir="/x", forced=forced)
     assert "ansible-playbook" not in text
     assert "job template Anyscale rollback with 4711" in text
     assert ("Force" in text) == forced
+
+
+ON_A_COMMAND_LINE = Invocation()
+IN_AWX = Invocation(in_awx=True, template_prefix="Anyscale")
+# What is said on a command line, and in AWX, where an operator sees job templates and questions.
+SAID: dict[str, tuple[t.Callable[[Invocation], str], str, str]] = {
+    "which run to choose": (
+        how_to_choose_a_run,
+        "Set rollback_run to one of these runs",
+        "Launch the job template Anyscale rollback with one of these runs for Run",
+    ),
+    "a run that is not there": (
+        how_to_find_a_run,
+        "Check rollback_run, rollback_paths and cloud_iam_backup_dir (options run_ids, paths and "
+        "backup_dir). Without rollback_run and rollback_paths, the playbook lists the runs.",
+        "Check the answer for Run, the IDs of jobs. Without an answer, the job template Anyscale "
+        "rollback lists the runs.",
+    ),
+    "how to onboard one cloud": (
+        lambda invocation: onboard_one("speech", invocation),
+        "run the playbook onboard with -e fleet_clouds=speech",
+        "launch the job template Anyscale onboard with apply for Mode and speech for Clouds",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SAID)
+def test_what_to_do_is_said_in_the_words_of_the_reader(case: str) -> None:
+    say, on_a_command_line, in_awx = SAID[case]
+    assert say(ON_A_COMMAND_LINE) == on_a_command_line
+    assert say(IN_AWX) == in_awx
