@@ -153,10 +153,10 @@ def size_of(job: Job) -> int:
 
 
 def summary_of(job: Job) -> list[str]:
-    """The lines that the last but one task displays as they stand."""
-    above, banner, _end = job.seen.partition("\nTASK [Summarize the run]")
+    """The lines that the task displays as they stand, below its banner and above its result."""
+    _above, banner, below = job.seen.partition("\nTASK [Summarize the run]")
     assert banner, job.seen
-    return above.rstrip("\n").rpartition("\n\n")[2].splitlines()
+    return below.partition("\nok: [")[0].rpartition("\n\n")[2].splitlines()
 
 
 def _fill(
