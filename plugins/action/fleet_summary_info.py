@@ -28,6 +28,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.summary
     left_out,
     lines_of,
     lines_to_add,
+    written_in_part,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import invocation_of
@@ -69,6 +70,7 @@ class ActionModule(FleetAction):
             "step": run["step"],
             "counts": counts,
             "failed_clouds": failed,
+            "written_in_part": written_in_part(outcomes),
             "runs": sorted({backup["run"] for backup in backups_of(outcomes)}),
         }
         name = artifact_name(run["step"], hostvars["localhost"].get("awx_job_id"))

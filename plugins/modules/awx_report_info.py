@@ -53,8 +53,8 @@ EXAMPLES = r"""
 RETURN = r"""
 steps:
   description: For each step the number of its jobs, the sums of their counts, the clouds that failed
-    in any of them, the runs that replaced documents, and the reports of audits. They are in the order
-    of their jobs.
+    in any of them, and those of these of which a part was written, the runs that replaced documents, and
+    the reports of audits. They are in the order of their jobs.
   returned: success
   type: dict
   sample:
@@ -62,6 +62,7 @@ steps:
       jobs: 4
       counts: {"selected": 500, "changed": 12, "in_sync": 487, "failed": 1, "not_reached": 0, "deferred": 0}
       failed_clouds: [vision-lab]
+      written_in_part: []
       runs: ["4711", "4712"]
       reports: []
 lines:

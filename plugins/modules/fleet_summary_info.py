@@ -78,14 +78,16 @@ lines_to_add:
 ansible_stats:
   description: What the task publishes, as M(ansible.builtin.set_stats) does, for the next jobs of a workflow
     of AWX. C(data) has the counts and the failed clouds with the name of the step, by a name with the ID of
-    the job. The jobs of a workflow are added up from it. C(runs) has the IDs of the backups of the run. For
-    an audit, the counts are those of the report, and C(paths) has its files.
+    the job. The jobs of a workflow are added up from it. C(written_in_part) are the failed clouds of
+    which a part was written, and C(runs) the IDs of the backups of the run. For an audit, the counts are
+    those of the report, and C(paths) has its files.
   returned: success
   type: dict
   sample:
     data:
       anyscale_onboard_4711:
-        {"step": "onboard", "counts": {"selected": 500}, "failed_clouds": [vision-lab], "runs": ["4711"]}
+        {"step": "onboard", "counts": {"selected": 500}, "failed_clouds": [vision-lab],
+          "written_in_part": [], "runs": ["4711"]}
     per_host: false
     aggregate: true
 """

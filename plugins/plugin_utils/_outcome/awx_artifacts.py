@@ -17,8 +17,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 Json = dict[str, t.Any]
 
 _REQUIRED: dict[str, type] = {"step": str, "counts": dict, "failed_clouds": list}
-# The report of an audit; the runs whose backups undo an onboarding.
-_OPTIONAL: dict[str, type] = {"paths": dict, "runs": list}
+# The report of an audit; of an onboarding the failed clouds of which a part was written, and the runs whose
+# backups undo it.
+_OPTIONAL: dict[str, type] = {"paths": dict, "written_in_part": list, "runs": list}
+_CLOUDS = ("failed_clouds", "written_in_part")
+_LISTS = (*_CLOUDS, "runs", "reports")
 
 
 def artifact_name(step: str, job_id: t.Any) -> str:
@@ -30,21 +33,22 @@ def artifact_name(step: str, job_id: t.Any) -> str:
 
 
 def merge_artifacts(artifacts: t.Mapping[str, t.Any]) -> dict[str, Json]:
-    """For each step the number of its jobs, the sums of their counts, their failed clouds, the runs
-    that replaced documents, and the reports. The steps are in the order of their jobs.
+    """For each step the number of its jobs, the sums of their counts, their failed clouds and those of which
+    a part was written, the runs that replaced documents, and the reports. The steps are in the order of
+    their jobs.
 
     ``artifacts`` are by name; each job publishes under a unique name.
     """
     merged: dict[str, Json] = {}
     for name in sorted(artifacts, key=_job_id):
         artifact = _checked(name, artifacts[name])
-        nothing: Json = {"jobs": 0, "counts": {}, "failed_clouds": [], "runs": [], "reports": []}
-        step = merged.setdefault(str(artifact["step"]), nothing)
+        step = merged.setdefault(
+            str(artifact["step"]), {"jobs": 0, "counts": {}, **{kind: [] for kind in _LISTS}}
+        )
         step["jobs"] += 1
         step["counts"] = _sum(name, step["counts"], artifact["counts"])
-        step["failed_clouds"] = sorted(
-            {*step["failed_clouds"], *map(str, artifact["failed_clouds"])}
-        )
+        for kind in _CLOUDS:
+            step[kind] = sorted({*step[kind], *map(str, artifact.get(kind, ()))})
         step["runs"] += map(str, artifact.get("runs", []))
         paths = artifact.get("paths", {})
         step["reports"] += [str(path) for kind, path in paths.items() if kind == _shown(paths)]

@@ -61,6 +61,11 @@ def failed_clouds(outcomes: Outcomes) -> list[str]:
     return _clouds_in(outcomes, FAILED)
 
 
+def written_in_part(outcomes: Outcomes) -> list[str]:
+    """The clouds that failed after a part was written, which no count of changes has."""
+    return [name for name in failed_clouds(outcomes) if outcomes[name].get("changed")]
+
+
 def backups_of(outcomes: Outcomes) -> list[dict[str, str]]:
     """The directories with the backups and the ID of their run: one, unless clouds have settings of
     their own.
@@ -87,10 +92,8 @@ def closing_lines(
 
     step: what the run does, of which the way back may have to be forced.
     """
-    clouds = {"Failed": _clouds_in(outcomes, FAILED)}
-    clouds["Of these, a part was written for"] = sorted(
-        name for name in clouds["Failed"] if outcomes[name].get("changed")
-    )
+    clouds = {"Failed": failed_clouds(outcomes)}
+    clouds["Of these, a part was written for"] = written_in_part(outcomes)
     clouds["Not reached"] = _clouds_in(outcomes, NOT_REACHED)
     # Found after the change was told.
     clouds["Changed, and restored after another writer had overwritten it"] = sorted(

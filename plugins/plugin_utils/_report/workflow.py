@@ -22,6 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import (
 )
 
 _MOST_NAMES = 20
+_CLOUDS = {"failed_clouds": "Failed", "written_in_part": "Of these, a part was written for"}
 
 Steps = t.Mapping[str, t.Mapping[str, t.Any]]
 
@@ -34,8 +35,11 @@ def workflow_lines(steps: Steps, undo: t.Callable[[str], str]) -> list[str]:
     lines: list[str] = []
     for name, step in steps.items():
         lines.append(f"{name} ({counted(step['jobs'], 'job')}): {_counted(step['counts'])}")
-        failed = step["failed_clouds"]
-        lines += [f"  Failed: {summarize_names(failed, _MOST_NAMES)}"] if failed else []
+        lines += [
+            f"  {title}: {summarize_names(step[kind], _MOST_NAMES)}"
+            for kind, title in _CLOUDS.items()
+            if step[kind]
+        ]
         lines += [f"  Report: {path}" for path in step["reports"]]
     runs = [run for step in steps.values() for run in step["runs"]]
     # What was written last is undone first, whatever the order of the answer.

@@ -21,7 +21,7 @@ Json = dict[str, t.Any]
 
 def total(jobs: int, counts: Json, failed: tuple[str, ...] = (), **more: list[str]) -> Json:
     """The sums of a step."""
-    other: Json = {"runs": [], "reports": [], **more}
+    other: Json = {"written_in_part": [], "runs": [], "reports": [], **more}
     return {"jobs": jobs, "counts": counts, "failed_clouds": list(failed), **other}
 
 
@@ -56,6 +56,11 @@ def artifact(step: str = "onboard", failing: tuple[str, ...] = (), **counts: t.A
             {"a_2": artifact(failing=("c", "a")), "a_1": artifact(failing=("b", "a"))},
             {"onboard": total(2, {}, ("a", "b", "c"))},
             id="failed clouds, each once",
+        ),
+        pytest.param(
+            {"a_1": {**artifact(), "written_in_part": ["c", "a"]}, "a_2": artifact()},
+            {"onboard": total(2, {}, written_in_part=["a", "c"])},
+            id="the failed clouds of which a part was written",
         ),
         pytest.param(
             {"a_10": {**artifact(), "runs": ["10"]}, "a_9": {**artifact(), "runs": ["9"]}},
@@ -120,6 +125,7 @@ def test_slices_add_up_to_the_whole(clouds: list[str], slices: int) -> None:
         pytest.param(artifact(changed="two"), id="a count that is no number"),
         pytest.param(artifact(changed=True), id="a count that is a boolean"),
         pytest.param({**artifact(), "runs": "4711"}, id="runs that are no list"),
+        pytest.param({**artifact(), "written_in_part": 1}, id="clouds that are no list"),
         pytest.param({**artifact(), "paths": ["/r.html"]}, id="a list of reports"),
     ],
 )

@@ -22,6 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.summary
     left_out,
     lines_of,
     lines_to_add,
+    written_in_part,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import Invocation
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.uncovered import how_to_permit
@@ -136,6 +137,7 @@ def test_clouds_that_failed_after_a_write_are_named() -> None:
     outcomes = {**OUTCOMES, "g": {**FAILED, "changed": True}}
     lines = closing_lines(outcomes, check_mode=False)
     assert lines[1:3] == ["Failed: c, g", "Of these, a part was written for: g"]
+    assert written_in_part(outcomes) == ["g"]
 
 
 def test_a_prediction_reads_as_one() -> None:

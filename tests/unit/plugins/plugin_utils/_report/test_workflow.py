@@ -22,7 +22,7 @@ Json = dict[str, t.Any]
 
 def step(counts: Json, jobs: int = 1, failed: t.Sequence[str] = (), **more: list[str]) -> Json:
     """A step's sums."""
-    other: Json = {"runs": [], "reports": [], **more}
+    other: Json = {"written_in_part": [], "runs": [], "reports": [], **more}
     return {"jobs": jobs, "counts": counts, "failed_clouds": list(failed), **other}
 
 
@@ -36,7 +36,13 @@ ROLLOUT = {
         {"clouds": {"error": 0, "fail": 3, "warn": 0, "pass": 1}}, reports=["/before/report.html"]
     ),
     "onboard canary": step({"selected": 4, "changed": 1, "failed": 0, "deferred": 2}, runs=["12"]),
-    "onboard": step({"selected": 4, "changed": 1, "failed": 1}, 2, ["lab"], runs=["13", "14"]),
+    "onboard": step(
+        {"selected": 4, "changed": 1, "failed": 1},
+        2,
+        ["lab"],
+        written_in_part=["lab"],
+        runs=["13", "14"],
+    ),
 }
 
 
@@ -47,6 +53,7 @@ def test_the_steps_the_reports_and_the_way_back() -> None:
         "onboard canary (1 job): 4 selected, 1 changed, 2 deferred",
         "onboard (2 jobs): 4 selected, 1 changed, 1 failed",
         "  Failed: lab",
+        "  Of these, a part was written for: lab",
         "To undo what was changed: undo 12, 13, 14",
     ]
 
