@@ -140,7 +140,7 @@ class ActionModule(FleetAction):
             _note(healing, touched)
         taken, claim = _take(run, directory, rules, set(names))
         if claim.too_many:
-            raise _too_many([name for name in names if name in set(claim.too_many)], rules)
+            raise _too_many(_in_order(names, claim.too_many), rules)
         stopped = [one for one in _stopped(claim) if one["cloud"] in touched]
         refused = {
             one["cloud"]: _message(one, rules) for one in stopped if one["cloud"] not in taken
@@ -211,13 +211,19 @@ def _note(healing: Healing, touched: Touched) -> None:
 
 def _held(names: t.Sequence[str], healing: Healing) -> Json:
     """What a run returns for which healing is paused."""
-    pending = [name for name in names if name in healing.pending]
+    pending = _in_order(names, healing.pending)
     are = "is" if len(pending) == 1 else "are"
     named = f": {summarize_names(pending)}" if pending else ""
     run = _new_run(
         f"Healing is paused (heal_paused), and {counted(len(pending), 'cloud')} {are} pending{named}."
     )
     return {"run": run, "hosts": [], "pending": pending, **_NOTHING}
+
+
+def _in_order(names: t.Sequence[str], some: t.Iterable[str]) -> list[str]:
+    """Some of the clouds, in the order of the play."""
+    found = set(some)
+    return [name for name in names if name in found]
 
 
 def _new_run(closing: str) -> str:

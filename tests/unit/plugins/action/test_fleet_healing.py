@@ -358,3 +358,17 @@ def test_a_rule_that_makes_no_sense_is_refused(runs: Runs, option: str, value: f
     with pytest.raises(InputError, match=f"{option} is "):
         runs.step("lab", **{option: value})
     assert runs.state == before
+
+
+def test_ten_thousand_clouds_take_seconds(fresh: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second for all steps together: what is quadratic takes ten."""
+    names = [f"cloud-{number}" for number in range(10_000)]
+    monkeypatch.setattr(f"{__name__}.NAMES", names)
+    started = time.process_time()
+    fresh.onboard(dict.fromkeys(names, IN_SYNC))
+    assert len(fresh.step(*names, paused=True)["pending"]) == 10_000
+    with pytest.raises(InputError):
+        fresh.step()
+    assert len(fresh.step(max_clouds=10_000)["hosts"]) == 10_000
+    assert len(fresh.step(step="forget", hosts=names)["forgotten"]) == 10_000
+    assert time.process_time() - started < 5
