@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import time
 import typing as t
 
+from ansible import context
 from ansible.utils.display import Display
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
@@ -37,7 +39,12 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder impo
     RunFolder,
     new_token,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import (
+    Invocation,
+    invocation_of,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import CHANGED, IN_SYNC
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import onboard_one
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import (
     counted,
     summarize_names,
@@ -99,7 +106,10 @@ class ActionModule(FleetAction):
         left = [name for name in names if name in touched and name not in may_heal]
         _tell_left(left, directory)
         of_healed = {name: documents for name, documents in touched.items() if name in may_heal}
-        begin = self._preview if is_check else self._begin
+        begin: t.Callable[[list[str], Touched, str, Rules], Json] = self._preview
+        if not is_check:
+            invocation = invocation_of(context.CLIARGS, hostvars["localhost"])
+            begin = functools.partial(self._begin, invocation=invocation)
         if arguments["paused"]:
             begin = self._hold_in_check_mode if is_check else self._hold
         found = begin([name for name in names if name in may_heal], of_healed, directory, rules)
@@ -130,7 +140,9 @@ class ActionModule(FleetAction):
         return _held(names, healing)
 
     @staticmethod
-    def _begin(names: list[str], touched: Touched, directory: str, rules: Rules) -> Json:
+    def _begin(
+        names: list[str], touched: Touched, directory: str, rules: Rules, invocation: Invocation
+    ) -> Json:
         """Take the clouds that are due; wait for those that are still changing, or that another run
         has.
         """
@@ -143,7 +155,9 @@ class ActionModule(FleetAction):
             raise _too_many(_in_order(names, claim.too_many), rules)
         stopped = [one for one in _stopped(claim) if one["cloud"] in touched]
         refused = {
-            one["cloud"]: _message(one, rules) for one in stopped if one["cloud"] not in taken
+            one["cloud"]: _message(one, rules, invocation)
+            for one in stopped
+            if one["cloud"] not in taken
         }
         left = [name for name in touched if name not in taken and name not in refused]
         retried = [name for name in names if name in failed and name in taken]
@@ -157,7 +171,7 @@ class ActionModule(FleetAction):
             "stopped": stopped,
             "left": sorted(left),
             "warnings": [
-                *(_message(one, rules) for one in stopped if one["cloud"] in taken),
+                *(_message(one, rules, invocation) for one in stopped if one["cloud"] in taken),
                 *_left_warning(sorted(left)),
             ],
         }
@@ -359,11 +373,10 @@ def _time(seconds: float) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _message(one: Json, rules: Rules) -> str:
+def _message(one: Json, rules: Rules, invocation: Invocation) -> str:
     times = "once" if rules.most_heals == 1 else f"{rules.most_heals} times"
     return (
         f"{one['cloud']}: {one['document']} was put back {times} within {rules.window:.0f} s, and "
         f"has changed again. Events do not lead to it being put back until {one['until']}. Find the "
-        "other writer in CloudTrail. To put it back now, run the playbook onboard with "
-        f"-e fleet_clouds={one['cloud']}."
+        f"other writer in CloudTrail. To put it back now, {onboard_one(one['cloud'], invocation)}."
     )

@@ -47,6 +47,7 @@ class Runs:
     def __init__(self, folder: Path) -> None:
         self.directory = str(folder / "healing")
         self.told: list[str] = []
+        self.localhost: Json = {}
 
     def onboard(
         self, outcomes: dict[str, Json], *, to_role: Json | None = None, **options: t.Any
@@ -68,7 +69,7 @@ class Runs:
         touched = [{"name": cloud, "documents": [f"role {cloud}"]} for cloud in clouds]
         given = {"step": "begin", "clouds": touched, "quiet_seconds": 0.0, "most_heals": 1}
         arguments = {**DEFAULTS, "run": None, "state_dir": self.directory, **given, **options}
-        return action.run_for(NAMES, hostvars, arguments)
+        return action.run_for(NAMES, {"localhost": self.localhost, **(hostvars or {})}, arguments)
 
     def end(self, run: str, *changed: str) -> None:
         """The end of a run that failed for no cloud."""
@@ -260,6 +261,13 @@ def test_what_was_put_back_too_often_is_refused_and_said(runs: Runs) -> None:
     runs.end(found["run"])
     found = runs.step("vision")
     assert (found["hosts"], found["stopped"], found["refused"]) == (["vision"], [], {})
+
+
+def test_in_awx_it_is_said_which_job_template_puts_it_back(runs: Runs) -> None:
+    runs.localhost = {"awx_job_id": 7, "awx_job_template_name": "Anyscale heal"}
+    runs.end(runs.step("lab")["run"], "lab")
+    message = runs.step("lab")["refused"]["lab"]
+    assert "launch the job template Anyscale onboard with apply for Mode and lab for" in message
 
 
 def test_another_document_of_such_a_cloud_is_put_back(runs: Runs) -> None:
