@@ -58,6 +58,7 @@ def validated(action: ActionBase, playbook: str, variables: Json) -> tuple[Json,
     extra = load_extra_vars(action._loader)
     ignored = specified.ignored(extra, variables)
     try:
+        specified.refuse_launched(extra)
         specified.refuse_tags(_given_tags(), action._task.tags)
         specified.refuse_names(variables, extra)
         if ignored and not _has_own_plays():

@@ -25,6 +25,8 @@ Json = dict[str, t.Any]
 
 COLLECTION = Path(__file__).parents[3]
 SPECIFICATION = COLLECTION / "playbooks/meta/variables.yml"
+_JOB_OF_AWX = "awx_job_id"
+_SET_BY_AWX = ("awx_", "tower_")
 _TAGS_OF_ANSIBLE = frozenset(("all", "always", "never", "tagged", "untagged"))
 _DOCS = "https://github.com/rayfleet/ansible-collection-anyscale/blob/main/docs/docsite/rst"
 _CONVERSIONS: dict[str, tuple[t.Callable[[t.Any], t.Any], str]] = {
@@ -137,6 +139,23 @@ class Playbook:
     reserved: frozenset[str]
     refused: t.Mapping[str, str]
     entry: Json
+
+    def refuse_launched(self, extra: t.Iterable[str]) -> None:
+        """Raise InputError for the first extra variable of a job of AWX that none of this playbook needs,
+        where the job template prompts for variables: its launch could set any, and nothing tells what
+        the launch has set from what the template sets.
+        """
+        names = sorted(extra)
+        known = self.entry.get("launched")
+        if known is None or _JOB_OF_AWX not in names:
+            return
+        for name in names:
+            if name not in known and not name.startswith(_SET_BY_AWX):
+                raise InputError(
+                    f"{name} is an extra variable of this job, but the launch of {self.name} in AWX may "
+                    f"set {', '.join(known)} alone",
+                    "Set it in the group_vars of the inventory.",
+                )
 
     def refuse_names(self, names: t.Iterable[str], extra: t.Container[str]) -> None:
         """Raise InputError for the first of the names that would be ignored against the user's will.

@@ -301,7 +301,9 @@ def test_a_verification_names_the_node_and_its_role(
 def test_a_job_that_heals_ends_as_an_onboarding_does(
     running_sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """With the events as the rulebook launches it, and with as few of its own as in a slice."""
+    """With the events as the rulebook launches it, and with as few of its own as in a slice. A launch
+    that sets anything else writes nothing.
+    """
     running_sandbox.reset()
     clouds = [
         Cloud(name, ACCOUNT, role=f"{name}-ray", trust="lambda_only")
@@ -312,20 +314,28 @@ def test_a_job_that_heals_ends_as_an_onboarding_does(
         record("UpdateAssumeRolePolicy", ACCOUNT, requestParameters={"roleName": cloud.role_name})
         for cloud in clouds
     ]
-    job = run_job(
-        tmp_path,
-        inventory(running_sandbox, clouds),
-        "playbooks/heal.yml",
-        variables={
+    hosts = inventory(running_sandbox, clouds)
+    [group] = hosts["all"]["children"].values()
+    group["vars"] |= {"heal_quiet_seconds": 0, "heal_only_onboarded": False}
+    environment = {**running_sandbox.child_variables(), "RAYFLEET_BACKUP_KEY": canary()}
+
+    def launch(job_id: int, **more: t.Any) -> Job:
+        folder = tmp_path / str(job_id)
+        folder.mkdir()
+        variables = {
             "ansible_eda": {"events": [bridged(event) for event in events]},
-            "heal_quiet_seconds": 0,
-            "heal_only_onboarded": False,
             "heal_state_dir": str(tmp_path / "healing"),
             "cloud_iam_backup_dir": str(tmp_path / "backups"),
-        },
-        environment={**running_sandbox.child_variables(), "RAYFLEET_BACKUP_KEY": canary()},
-        job_id=31,
-    )
+        }
+        given = {"environment": environment, "job_id": job_id}
+        path = "playbooks/heal.yml"
+        return run_job(folder, hosts, path, variables={**variables, **more}, **given)
+
+    refused = launch(30, cloud_iam_role="arn:aws:iam::222222222222:role/another-ray")
+    assert refused.exit_status == 2
+    assert "cloud_iam_role is an extra variable of this job, but" in refused.seen
+    assert running_sandbox.calls() == []
+    job = launch(31)
     assert job.exit_status == 0, job.seen
     assert "changed: speech (account" in job.seen
     assert summary_of(job)[0].startswith("3 changed, "), job.seen

@@ -249,3 +249,35 @@ def test_the_answers_that_a_survey_begins_with_are_valid(
 ) -> None:
     """Also those that are empty: AWX passes them on."""
     parse({"verify": "verify_cluster", "report": "awx_report"}.get(playbook, playbook), answers)
+
+
+OF_AWX = {"awx_job_id": 7, "tower_job_id": 7, "awx_user_name": "eda"}
+OF_HEAL = {"ansible_eda": {}, "heal_state_dir": "/x", "cloud_iam_backup_dir": "/y"}
+LAUNCHED: dict[str, tuple[str, dict[str, t.Any], str]] = {
+    "what the rulebook and the template set": ("heal", {**OF_AWX, **OF_HEAL}, ""),
+    "a variable of the role": ("heal", {**OF_AWX, "cloud_iam_role": "x"}, "cloud_iam_role"),
+    "a limit of the playbook": ("heal", {**OF_AWX, "heal_max_clouds": 9}, "heal_max_clouds"),
+    "a setting of Ansible": ("heal", {**OF_AWX, "ansible_host": "x"}, "ansible_host"),
+    "a command line": ("heal", {"cloud_iam_role": "x", "heal_max_clouds": 9}, ""),
+    "a job whose template has a survey": ("onboard", {**OF_AWX, "cloud_iam_role": "x"}, ""),
+}
+
+
+@pytest.mark.parametrize("case", LAUNCHED)
+def test_a_launch_of_what_prompts_for_variables_sets_few_of_them(case: str) -> None:
+    """A rulebook passes its events as a variable, so that its user could set any other one."""
+    playbook, extra, refused = LAUNCHED[case]
+    loaded = load_playbook(playbook)
+    if not refused:
+        loaded.refuse_launched(extra)
+        return
+    with pytest.raises(InputError, match=f"{refused} is an extra variable") as caught:
+        loaded.refuse_launched(extra)
+    assert "group_vars" in caught.value.remedy
+
+
+def test_the_job_template_that_heals_sets_what_its_launch_may_set() -> None:
+    text = (COLLECTION / "roles/awx_setup/vars/main.yml").read_text()
+    [template] = re.findall(r"^awx_setup_heal_template:\n((?: .*\n)+)", text, re.MULTILINE)
+    variables = yaml.safe_load(template)["extra_vars"]
+    load_playbook("heal").refuse_launched({**OF_AWX, **variables})
