@@ -27,6 +27,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_resu
     not_permitted,
     results_of,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.awx_artifacts import (
+    published,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.asff import (
     clouds_without_place,
     is_asff_file,
@@ -131,32 +134,27 @@ class ActionModule(FleetAction):
             for kind in dict.fromkeys(arguments["formats"])
         }
         failed = failed_clouds(report, arguments["fail_on"])
-        counts = report["totals"]["clouds"]
-        permit = how_to_permit(invocation)
-        too_few = too_few_clouds(counts, arguments["min_clouds"], permit)
+        totals, permit = report["totals"], how_to_permit(invocation)
+        too_few = too_few_clouds(totals["clouds"], arguments["min_clouds"], permit)
+        result: Json = {"paths": paths, "counts": totals, "failed_clouds": failed}
         if arguments["run"]:
+            artifact = {"step": " ".join(filter(None, ["audit", arguments["label"]])), **result}
             lines = report_lines(report, paths, is_written=not self._task.check_mode)
             # The reason why the audit fails has the same sentence.
-            lines += [permit] if counts[NOT_PERMITTED] and not too_few else []
-            step = " ".join(filter(None, ["audit", arguments["label"]]))
-            artifact = {"step": step, "counts": report["totals"], "paths": paths}
-            _record_run(RunFolder(arguments["run"]), report, failed, lines, artifact)
+            lines += [permit] if totals["clouds"][NOT_PERMITTED] and not too_few else []
+            _record_run(RunFolder(arguments["run"]), report, artifact, lines, too_few)
+            job_id = hostvars["localhost"].get("awx_job_id")
+            result["ansible_stats"] = published(artifact, job_id)
         if not self._task.check_mode:
             _write_all(report, paths, folder)
         warnings += _unplaced_warning(report) if _ASFF in paths else []
         warnings += _missing_warning(report, previous) if previous else []
         warnings += _unknown_warning(report) if arguments["fail_on"] == "drift" else []
-        result = {
-            "paths": paths,
-            "counts": report["totals"],
-            "failed_clouds": failed,
-            "too_few_clouds": too_few,
-            "warnings": warnings,
-        }
-        reasons = [too_few] if too_few else []
-        if failed:
-            reasons.insert(0, _failure(failed, len(report["clouds"]), arguments["fail_on"]))
-        return {**result, "failed": True, "msg": " ".join(reasons)} if reasons else result
+        total = len(report["clouds"])
+        reasons = [_failure(failed, total, arguments["fail_on"])] if failed else []
+        reasons += [too_few] if too_few else []
+        failure = {"failed": True, "msg": " ".join(reasons)} if reasons else {}
+        return {**result, "too_few_clouds": too_few, "warnings": warnings, **failure}
 
     def _report(
         self,
@@ -184,10 +182,13 @@ class ActionModule(FleetAction):
 
 
 def _record_run(
-    folder: RunFolder, report: Json, failed: t.Sequence[str], lines: list[str], artifact: Json
+    folder: RunFolder, report: Json, artifact: Json, lines: list[str], failure: str
 ) -> None:
-    """Record which clouds the last play of a run fails for, and why, and what it says at its end."""
-    failing = frozenset(failed)
+    """Record which clouds the last play of a run fails for, and why, and what it says at its end.
+
+    failure: why the run fails besides, if it does.
+    """
+    failing = frozenset(artifact["failed_clouds"])
     outcomes = {
         cloud["name"]: {
             "state": "failed",
@@ -201,15 +202,8 @@ def _record_run(
         for cloud in report["clouds"]
     }
     folder.write_outcomes(outcomes)
-    folder.write(
-        "run",
-        {
-            "step": artifact["step"],
-            "left_to_tasks": [],
-            "lines": lines,
-            "artifact": {**artifact, "failed_clouds": list(failed)},
-        },
-    )
+    of_run = {"step": artifact["step"], "left_to_tasks": [], "lines": lines}
+    folder.write("run", {**of_run, "failure": failure, "is_published": True})
 
 
 def _identity(name: str, known: t.Mapping[str, t.Any]) -> str:

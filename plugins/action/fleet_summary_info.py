@@ -15,7 +15,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
     FleetAction,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.awx_artifacts import (
-    artifact_name,
+    published,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.of_run import (
     outcomes_of_run,
@@ -66,19 +66,22 @@ class ActionModule(FleetAction):
         unseen = left_out(outcomes)
         told = [*([to_add] if to_add else []), *closing, *unseen, *more, *of_plan]
         display.display("\n".join(["", *told]))
-        artifact = run.get("artifact") or {
+        result: dict[str, t.Any] = {
+            "counts": counts,
+            "failed_clouds": failed,
+            "lines": (instead or lines_of(*of_run)) + more,
+            "lines_to_add": to_add,
+        }
+        if run.get("failure"):
+            result |= {"failed": True, "msg": run["failure"]}
+        if run.get("is_published"):
+            return result
+        artifact = {
             "step": run["step"],
             "counts": counts,
             "failed_clouds": failed,
             "written_in_part": written_in_part(outcomes),
             "runs": sorted({backup["run"] for backup in backups_of(outcomes)}),
         }
-        name = artifact_name(run["step"], hostvars["localhost"].get("awx_job_id"))
-        return {
-            "counts": counts,
-            "failed_clouds": failed,
-            "lines": (instead or lines_of(*of_run)) + more,
-            "lines_to_add": to_add,
-            # What set_stats returns, without a task of its own, whose events each slice would have again.
-            "ansible_stats": {"data": {name: artifact}, "per_host": False, "aggregate": True},
-        }
+        job_id = hostvars["localhost"].get("awx_job_id")
+        return {**result, "ansible_stats": published(artifact, job_id)}

@@ -94,7 +94,7 @@ options:
   label:
     description:
       - Identifies the audit among the counts that the jobs of a workflow publish
-        (RV(rayfleet.anyscale.fleet_summary_info#module:ansible_stats)). It counts only with O(run).
+        (RV(ansible_stats)). It counts only with O(run).
     type: str
     version_added: 1.0.0
   min_clouds:
@@ -236,6 +236,19 @@ failed_clouds:
   type: list
   elements: str
   sample: [vision-prod]
+ansible_stats:
+  description: What the task publishes, as M(ansible.builtin.set_stats) does, for the next jobs of a workflow
+    of AWX. C(data) has the counts of the report, its files and the failed clouds with the name of the
+    step, by a name with the ID of the job.
+  returned: with O(run)
+  type: dict
+  sample:
+    data:
+      anyscale_audit_4711:
+        {"step": "audit nightly", "counts": {"drifted": 1}, "failed_clouds": [vision-prod],
+          "paths": {"html": /var/lib/anyscale/reports/nightly/report.html}}
+    per_host: false
+    aggregate: true
 too_few_clouds:
   description: Why the task fails according to O(min_clouds), or an empty text.
   returned: always

@@ -17,6 +17,8 @@ description:
   - Displays the counts, the clouds that failed, were not reached or are not permitted, and how to go
     on, as they stand.
   - Publishes the counts for the next jobs of a workflow of AWX.
+  - Fails for an audit of too few clouds, see
+    RV(rayfleet.anyscale.audit_report#module:too_few_clouds), as its last task.
   - The task requires C(run_once=true), which also gives its result to all hosts.
 options:
   run:
@@ -79,9 +81,9 @@ ansible_stats:
   description: What the task publishes, as M(ansible.builtin.set_stats) does, for the next jobs of a workflow
     of AWX. C(data) has the counts and the failed clouds with the name of the step, by a name with the ID of
     the job. The jobs of a workflow are added up from it. C(written_in_part) are the failed clouds of
-    which a part was written, and C(runs) the IDs of the backups of the run. For an audit, the counts are
-    those of the report, and C(paths) has its files.
-  returned: success
+    which a part was written, and C(runs) the IDs of the backups of the run. Those of an audit are published
+    by M(rayfleet.anyscale.audit_report).
+  returned: success, for a run that is no audit
   type: dict
   sample:
     data:

@@ -32,6 +32,14 @@ def artifact_name(step: str, job_id: t.Any) -> str:
     return "_".join(("anyscale", step.split()[0], *of_job))
 
 
+def published(artifact: Json, job_id: t.Any) -> Json:
+    """What set_stats returns for the artifact of a job, which a task returns without one of its own, whose
+    events each slice would have again. Of a task that fails, Ansible publishes nothing.
+    """
+    name = artifact_name(artifact["step"], job_id)
+    return {"data": {name: artifact}, "per_host": False, "aggregate": True}
+
+
 def merge_artifacts(artifacts: t.Mapping[str, t.Any]) -> dict[str, Json]:
     """For each step the number of its jobs, the sums of their counts, their failed clouds and those of which
     a part was written, the runs that replaced documents, and the reports. The steps are in the order of
