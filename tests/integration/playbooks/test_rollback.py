@@ -530,7 +530,8 @@ def test_a_run_is_rolled_back_and_the_rollback_as_well(
     running_sandbox.seed(FLEET)
     inventory = inventory_file(tmp_path, running_sandbox, FLEET)
     earlier = Look(running_sandbox)
-    assert run_playbook(running_sandbox, "onboard", inventory, *RUN).exit_status == 0
+    onboarding = run_playbook(running_sandbox, "onboard", inventory, *RUN)
+    assert onboarding.exit_status == 0, onboarding.output
     onboarded_state = Look(running_sandbox)
     assert len(onboarded_state.differing(earlier)) > len(FLEET)
     options = ("-e", "rollback_run=onboarding")
@@ -541,6 +542,9 @@ def test_a_run_is_rolled_back_and_the_rollback_as_well(
     first = run_playbook(running_sandbox, "rollback", inventory, *options, *back, confirm=True)
     assert first.exit_status == 0, first.output
     assert Look(running_sandbox).differing(earlier) == []
+    changed = {cloud.name for cloud in FLEET if onboarding.changed(cloud.name)}
+    [healing] = first.named("Let no run of heal undo this")
+    assert changed.issubset(healing["forgotten"]), "also those that share a document"
     [kept] = [line for line in first.lines if line.startswith("Kept")]
     assert (
         f"instance profile search-dev-ray with role search-dev-ray in account {VISION_ACCOUNT}"
