@@ -21,6 +21,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.of_run 
     outcomes_of_run,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.summary import (
+    Outcomes,
     backups_of,
     closing_lines,
     counts_of,
@@ -52,7 +53,7 @@ class ActionModule(FleetAction):
         outcomes = outcomes_of_run(folder, run["left_to_tasks"], hostvars, self._task.check_mode)
         selection = folder.read("selection", {})
         not_permitted = selection.get("not_permitted", [])
-        counts, failed = counts_of(outcomes, not_permitted), failed_clouds(outcomes)
+        counts = counts_of(outcomes, not_permitted)
         to_add = lines_to_add(outcomes)
         # No host of the play is left if all clouds failed.
         invocation = invocation_of(context.CLIARGS, hostvars["localhost"])
@@ -68,20 +69,24 @@ class ActionModule(FleetAction):
         display.display("\n".join(["", *told]))
         result: dict[str, t.Any] = {
             "counts": counts,
-            "failed_clouds": failed,
+            "failed_clouds": failed_clouds(outcomes),
             "lines": (instead or lines_of(*of_run)) + more,
             "lines_to_add": to_add,
         }
         if run.get("failure"):
             result |= {"failed": True, "msg": run["failure"]}
-        if run.get("is_published"):
-            return result
-        artifact = {
-            "step": run["step"],
-            "counts": counts,
-            "failed_clouds": failed,
-            "written_in_part": written_in_part(outcomes),
-            "runs": sorted({backup["run"] for backup in backups_of(outcomes)}),
-        }
-        job_id = hostvars["localhost"].get("awx_job_id")
-        return {**result, "ansible_stats": published(artifact, job_id)}
+        if not run.get("is_published"):
+            artifact = _artifact(run["step"], counts, outcomes)
+            result["ansible_stats"] = published(artifact, hostvars["localhost"].get("awx_job_id"))
+        return result
+
+
+def _artifact(step: str, counts: dict[str, int], outcomes: Outcomes) -> dict[str, t.Any]:
+    """What a run that is no audit leaves to the next jobs of a workflow."""
+    return {
+        "step": step,
+        "counts": counts,
+        "failed_clouds": failed_clouds(outcomes),
+        "written_in_part": written_in_part(outcomes),
+        "runs": sorted({backup["run"] for backup in backups_of(outcomes)}),
+    }
