@@ -94,7 +94,9 @@ class ActionModule(FleetAction):
         directory = state_directory(arguments["state_dir"])
         is_check = self._task.check_mode or arguments["mode"] == "check"
         if arguments["step"] == "forget":
-            return self._forget(arguments["hosts"], directory, rules, is_check)
+            # Who has never named the directory may never have healed anything.
+            tell = display.display if arguments["state_dir"] else display.v
+            return self._forget(arguments["hosts"], directory, rules, is_check, tell)
         if arguments["step"] == "finish":
             return self._finish(arguments["run"], directory, rules, is_check)
         if arguments["step"] == "onboarded":
@@ -189,7 +191,13 @@ class ActionModule(FleetAction):
         return {"healed": healed, "retries": retries, "warnings": _retry_warning(retries)}
 
     @staticmethod
-    def _forget(hosts: list[str], directory: str, rules: Rules, is_check: bool) -> Json:
+    def _forget(
+        hosts: list[str],
+        directory: str,
+        rules: Rules,
+        is_check: bool,
+        tell: t.Callable[[str], object],
+    ) -> Json:
         """Let no later run do what is pending of clouds, and no event heal them. What cannot be
         forgotten is said, and keeps no cloud from being offboarded.
         """
@@ -205,7 +213,7 @@ class ActionModule(FleetAction):
             return {"forgotten": forgotten, "warnings": [told]}
         named = f": {summarize_names(forgotten)}" if forgotten else ""
         of_all = f"{len(forgotten)} of {counted(len(hosts), 'cloud')}"
-        display.display(f"The state of healing forgets {of_all}, in {directory}{named}")
+        tell(f"The state of healing forgets {of_all}, in {directory}{named}")
         return {"forgotten": forgotten}
 
 
