@@ -286,8 +286,8 @@ def _tell_left(names: t.Sequence[str], directory: str) -> None:
     were, them, they = ("was", "it", "it was") if len(names) == 1 else ("were", "them", "they were")
     display.display(
         f"{counted(len(names), 'cloud')} {were} left, since no run of onboard has converged {them}, or "
-        f"{they} rolled back or offboarded since, as {directory} tells: {summarize_names(names)}. Run "
-        "the playbook onboard."
+        f"{they} rolled back or offboarded since, as {directory} tells: {summarize_names(names)}. "
+        f"Onboard {them}."
     )
 
 
@@ -295,7 +295,7 @@ def _too_many(names: t.Sequence[str], rules: Rules) -> InputError:
     return InputError(
         f"{counted(len(names), 'cloud')} are due at once, more than heal_max_clouds (option max_clouds), "
         f"which is {rules.max_clouds}, so that none is converged: {summarize_names(names)}.",
-        "Run the playbook onboard with a canary, or set a higher limit. The clouds stay pending.",
+        "Onboard them with a canary, or set a higher limit. The clouds stay pending.",
     )
 
 

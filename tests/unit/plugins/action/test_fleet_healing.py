@@ -116,7 +116,7 @@ def test_only_clouds_that_were_onboarded_are_healed(fresh: Runs) -> None:
     """Also by a preview. The others are left and told, until a run of onboard has converged them."""
     told = (
         "2 clouds were left, since no run of onboard has converged them, or they were rolled back or "
-        f"offboarded since, as {fresh.directory} tells: speech, lab. Run the playbook onboard."
+        f"offboarded since, as {fresh.directory} tells: speech, lab. Onboard them."
     )
     for options in ({}, {"check": True}, {"mode": "check"}):
         found = fresh.step("lab", "speech", **options)
@@ -173,7 +173,7 @@ def test_too_many_clouds_at_once_are_an_error_that_keeps_them(runs: Runs) -> Non
             runs.step(*NAMES, max_clouds=2, **options)
         assert (
             "3 clouds are due at once, more than heal_max_clouds (option max_clouds), which is 2, "
-            "so that none is converged: speech, vision, lab. Run the playbook onboard with a canary, or "
+            "so that none is converged: speech, vision, lab. Onboard them with a canary, or "
             "set a higher limit. The clouds stay pending."
         ) in caught.value.failure()["msg"]
     assert runs.step(max_clouds=3)["hosts"] == NAMES
