@@ -22,6 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
     FleetAction,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import NEEDS_TASKS
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events import messages
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import (
     Claim,
     Healing,
@@ -45,10 +46,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation 
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import CHANGED, IN_SYNC
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import onboard_one
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import (
-    counted,
-    summarize_names,
-)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 _POLL_SECONDS = 2.0
 _RULES = Rules()
@@ -106,7 +104,8 @@ class ActionModule(FleetAction):
         if arguments["only_onboarded"]:
             may_heal &= _read(directory, rules).onboarded
         left = [name for name in names if name in touched and name not in may_heal]
-        _tell_left(left, directory)
+        if left:
+            display.display(messages.not_onboarded(left, directory))
         of_healed = {name: documents for name, documents in touched.items() if name in may_heal}
         begin: t.Callable[[list[str], Touched, str, Rules], Json] = self._preview
         if not is_check:
@@ -122,7 +121,7 @@ class ActionModule(FleetAction):
         """What the events of a run would have it take, which is not noted."""
         hosts = [name for name in names if name in touched]
         if len(hosts) > rules.max_clouds:
-            raise _too_many(hosts, rules)
+            raise messages.too_many(hosts, rules)
         return {"run": _new_run(_NOTHING_DUE), "hosts": hosts, **_NOTHING}
 
     @staticmethod
@@ -154,10 +153,10 @@ class ActionModule(FleetAction):
             _note(healing, touched)
         taken, claim = _take(run, directory, rules, set(names))
         if claim.too_many:
-            raise _too_many(_in_order(names, claim.too_many), rules)
+            raise messages.too_many(_in_order(names, claim.too_many), rules)
         stopped = [one for one in _stopped(claim) if one["cloud"] in touched]
         refused = {
-            one["cloud"]: _message(one, rules, invocation)
+            one["cloud"]: messages.left_as_it_is(one, rules, onboard_one(one["cloud"], invocation))
             for one in stopped
             if one["cloud"] not in taken
         }
@@ -173,8 +172,12 @@ class ActionModule(FleetAction):
             "stopped": stopped,
             "left": sorted(left),
             "warnings": [
-                *(_message(one, rules, invocation) for one in stopped if one["cloud"] in taken),
-                *_left_warning(sorted(left)),
+                *(
+                    messages.left_as_it_is(one, rules, onboard_one(one["cloud"], invocation))
+                    for one in stopped
+                    if one["cloud"] in taken
+                ),
+                *messages.had_by_another_run(sorted(left)),
             ],
         }
 
@@ -188,7 +191,7 @@ class ActionModule(FleetAction):
             with healing_state(directory, rules) as healing:
                 times = healing.finish(run, healed, done, time.time())
         retries = [{"cloud": name, "at": _time(at)} for name, at in times.items()]
-        return {"healed": healed, "retries": retries, "warnings": _retry_warning(retries)}
+        return {"healed": healed, "retries": retries, "warnings": messages.not_converged(retries)}
 
     @staticmethod
     def _forget(
@@ -211,9 +214,7 @@ class ActionModule(FleetAction):
         except InputError as error:
             told = f"{error} A run of heal may converge these clouds again."
             return {"forgotten": forgotten, "warnings": [told]}
-        named = f": {summarize_names(forgotten)}" if forgotten else ""
-        of_all = f"{len(forgotten)} of {counted(len(hosts), 'cloud')}"
-        tell(f"The state of healing forgets {of_all}, in {directory}{named}")
+        tell(messages.forgotten(forgotten, len(hosts), directory))
         return {"forgotten": forgotten}
 
 
@@ -234,11 +235,7 @@ def _note(healing: Healing, touched: Touched) -> None:
 def _held(names: t.Sequence[str], healing: Healing) -> Json:
     """What a run returns for which healing is paused."""
     pending = _in_order(names, healing.pending)
-    are = "is" if len(pending) == 1 else "are"
-    named = f": {summarize_names(pending)}" if pending else ""
-    run = _new_run(
-        f"Healing is paused (heal_paused), and {counted(len(pending), 'cloud')} {are} pending{named}."
-    )
+    run = _new_run(messages.paused(pending))
     return {"run": run, "hosts": [], "pending": pending, **_NOTHING}
 
 
@@ -279,26 +276,6 @@ def _note_onboarded(run: str, hostvars: t.Any, directory: str, rules: Rules) -> 
     return {}
 
 
-def _tell_left(names: t.Sequence[str], directory: str) -> None:
-    """Say which clouds events are not to converge, since they would onboard them."""
-    if not names:
-        return
-    were, them, they = ("was", "it", "it was") if len(names) == 1 else ("were", "them", "they were")
-    display.display(
-        f"{counted(len(names), 'cloud')} {were} left, since no run of onboard has converged {them}, or "
-        f"{they} rolled back or offboarded since, as {directory} tells: {summarize_names(names)}. "
-        f"Onboard {them}."
-    )
-
-
-def _too_many(names: t.Sequence[str], rules: Rules) -> InputError:
-    return InputError(
-        f"{counted(len(names), 'cloud')} are due at once, more than heal_max_clouds (option max_clouds), "
-        f"which is {rules.max_clouds}, so that none is converged: {summarize_names(names)}.",
-        "Onboard them with a canary, or set a higher limit. The clouds stay pending.",
-    )
-
-
 def _take(
     run: str, directory: str, rules: Rules, of_play: t.Container[str]
 ) -> tuple[set[str], Claim]:
@@ -318,15 +295,6 @@ def _take(
         if taken and claim.wait > rules.longest_wait:
             return taken, claim
         time.sleep(min(claim.wait, _POLL_SECONDS))
-
-
-def _left_warning(left: t.Sequence[str]) -> list[str]:
-    if not left:
-        return []
-    return [
-        f"Another run has {summarize_names(left)}, or was lost with it. A later run of heal takes "
-        "what has changed since."
-    ]
 
 
 def _rules_of(arguments: Json) -> Rules:
@@ -365,26 +333,6 @@ def _is_done(outcome: Json) -> bool:
     return outcome["state"] in (IN_SYNC, CHANGED) or reason == NEEDS_TASKS
 
 
-def _retry_warning(retries: t.Sequence[Json]) -> list[str]:
-    if not retries:
-        return []
-    names = summarize_names([one["cloud"] for one in retries])
-    first = min(one["at"] for one in retries)
-    return [
-        f"Not converged: {names}. The next run of heal after {first} tries again, and one with an "
-        "event of such a cloud at once."
-    ]
-
-
 def _time(seconds: float) -> str:
     at = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _message(one: Json, rules: Rules, invocation: Invocation) -> str:
-    times = "once" if rules.most_heals == 1 else f"{rules.most_heals} times"
-    return (
-        f"{one['cloud']}: {one['document']} was put back {times} within {rules.window:.0f} s, and "
-        f"has changed again. Events do not lead to it being put back until {one['until']}. Find the "
-        f"other writer in CloudTrail. To put it back now, {onboard_one(one['cloud'], invocation)}."
-    )

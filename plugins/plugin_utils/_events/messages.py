@@ -1,0 +1,85 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run of heal says of the clouds that it does not converge, or not for good.
+
+This plugin util is private to the collection. Pure.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import Rules
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import (
+    counted,
+    summarize_names,
+)
+
+Json = dict[str, t.Any]
+
+
+def not_onboarded(names: t.Sequence[str], directory: str) -> str:
+    """Of clouds that events are not to converge, since they would onboard them."""
+    were, them, they = ("was", "it", "it was") if len(names) == 1 else ("were", "them", "they were")
+    return (
+        f"{counted(len(names), 'cloud')} {were} left, since no run of onboard has converged {them}, or "
+        f"{they} rolled back or offboarded since, as {directory} tells: {summarize_names(names)}. "
+        f"Onboard {them}."
+    )
+
+
+def too_many(names: t.Sequence[str], rules: Rules) -> InputError:
+    """The error for more clouds than a run may converge."""
+    return InputError(
+        f"{counted(len(names), 'cloud')} are due at once, more than heal_max_clouds (option max_clouds), "
+        f"which is {rules.max_clouds}, so that none is converged: {summarize_names(names)}.",
+        "Onboard them with a canary, or set a higher limit. The clouds stay pending.",
+    )
+
+
+def paused(pending: t.Sequence[str]) -> str:
+    """What a run ends with while healing is paused."""
+    are = "is" if len(pending) == 1 else "are"
+    named = f": {summarize_names(pending)}" if pending else ""
+    return f"Healing is paused (heal_paused), and {counted(len(pending), 'cloud')} {are} pending{named}."
+
+
+def forgotten(names: t.Sequence[str], clouds: int, directory: str) -> str:
+    """Of those of so many clouds that no event heals any more."""
+    named = f": {summarize_names(names)}" if names else ""
+    return f"The state of healing forgets {len(names)} of {counted(clouds, 'cloud')}, in {directory}{named}"
+
+
+def had_by_another_run(names: t.Sequence[str]) -> list[str]:
+    """The warning of clouds that were not waited for, if there are any."""
+    if not names:
+        return []
+    return [
+        f"Another run has {summarize_names(names)}, or was lost with it. A later run of heal takes "
+        "what has changed since."
+    ]
+
+
+def not_converged(retries: t.Sequence[Json]) -> list[str]:
+    """The warning of clouds that are tried again, each with the time from which on, if there are any."""
+    if not retries:
+        return []
+    names = summarize_names([one["cloud"] for one in retries])
+    first = min(one["at"] for one in retries)
+    return [
+        f"Not converged: {names}. The next run of heal after {first} tries again, and one with an "
+        "event of such a cloud at once."
+    ]
+
+
+def left_as_it_is(stopped: Json, rules: Rules, how_to_onboard: str) -> str:
+    """Of a document that changes again and again. stopped: the cloud, the document and the time."""
+    times = "once" if rules.most_heals == 1 else f"{rules.most_heals} times"
+    return (
+        f"{stopped['cloud']}: {stopped['document']} was put back {times} within {rules.window:.0f} s, "
+        f"and has changed again. Events do not lead to it being put back until {stopped['until']}. Find "
+        f"the other writer in CloudTrail. To put it back now, {how_to_onboard}."
+    )
