@@ -1137,7 +1137,7 @@ def test_a_rollback_is_reported_as_a_rollback(running_sandbox: Sandbox, tmp_path
     assert one.name not in changed
     assert re.search(rf"^     1  added_since_backup: {other.name}$", changed, re.M)
     assert re.search(rf"^     1  changed_since_backup: {other.name}$", changed, re.M)
-    assert re.search(rf"^     1  .*{one.role_name} .*\n        {one.name}$", failed, re.M)
+    assert re.match(rf"\n     1  .*{one.role_name} .*\n        {one.name}\n", failed, re.S)
 
 
 def test_the_audit_of_a_fleet(running_sandbox: Sandbox, fleet_inventory: Path) -> None:
