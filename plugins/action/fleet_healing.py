@@ -155,11 +155,14 @@ class ActionModule(FleetAction):
         if claim.too_many:
             raise messages.too_many(_in_order(names, claim.too_many), rules)
         stopped = [one for one in _stopped(claim) if one["cloud"] in touched]
-        refused = {
-            one["cloud"]: messages.left_as_it_is(one, rules, onboard_one(one["cloud"], invocation))
+        told = [
+            (
+                one["cloud"],
+                messages.left_as_it_is(one, rules, onboard_one(one["cloud"], invocation)),
+            )
             for one in stopped
-            if one["cloud"] not in taken
-        }
+        ]
+        refused = {cloud: message for cloud, message in told if cloud not in taken}
         left = [name for name in touched if name not in taken and name not in refused]
         retried = [name for name in names if name in failed and name in taken]
         if retried:
@@ -172,11 +175,7 @@ class ActionModule(FleetAction):
             "stopped": stopped,
             "left": sorted(left),
             "warnings": [
-                *(
-                    messages.left_as_it_is(one, rules, onboard_one(one["cloud"], invocation))
-                    for one in stopped
-                    if one["cloud"] in taken
-                ),
+                *(message for cloud, message in told if cloud in taken),
                 *messages.had_by_another_run(sorted(left)),
             ],
         }

@@ -31,7 +31,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import A
 
 # At most one page is read per this many requested reads, however many compute configs there are.
 _READS_PER_PAGE = 10
-_FAST = 1  # of zlib's levels
 
 _Key = tuple[str, str]  # the cloud's id and the name, which is unique there
 
@@ -61,7 +60,10 @@ class _Snapshot:
             cloud_id, name = template["config"].get("cloud_id"), template.get("name")
             if isinstance(cloud_id, str) and isinstance(name, str):
                 key = cloud_id, name
-                entry = rank(template), zlib.compress(_json.dumps(template).encode(), _FAST)
+                entry = (
+                    rank(template),
+                    zlib.compress(_json.dumps(template).encode(), zlib.Z_BEST_SPEED),
+                )
                 self._newest[key] = max(self._newest.get(key, entry), entry)
 
     def answer(self, key: _Key) -> str | None:

@@ -53,7 +53,6 @@ _READS_PER_PAGE = 10
 # A whole page is in memory while it is read. AWS allows up to 1000.
 _PER_PAGE = 300
 _BUCKETS_PER_PAGE = 1000
-_FAST = 1  # of zlib's levels
 # Keys of a role in a page that GetRole does not return, and of a policy that GetPolicy does not.
 _PAGE_ONLY = ("RolePolicyList", "AttachedManagedPolicies", "InstanceProfileList")
 _VERSIONS = "PolicyVersionList"
@@ -123,7 +122,7 @@ def _packed(resource: Json) -> bytes:
     """A resource of a page in a fifth of the memory: it is kept for the whole run, and most of it is
     the text of policies.
     """
-    return zlib.compress(pickle.dumps(resource), _FAST)
+    return zlib.compress(pickle.dumps(resource), zlib.Z_BEST_SPEED)
 
 
 @functools.lru_cache(maxsize=64)  # the reads of one cloud follow one another
