@@ -181,6 +181,13 @@ class ConflictError(TaskError):
     """
 
 
+def as_task_error(error: Exception) -> TaskError:
+    """An error as it is reported to the user: what nothing raises on purpose is a bug."""
+    if isinstance(error, TaskError):
+        return error
+    return TaskError(f"{type(error).__name__}: {error}", "Report this as a bug.")
+
+
 def is_throttling(code: str, status: int) -> bool:
     """Whether an error code, or the HTTP status that came with it, says that there are too many
     calls.

@@ -28,6 +28,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     ConflictError,
     TaskError,
     UnsettledError,
+    as_task_error,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
@@ -138,17 +139,29 @@ def confirm(
 
 @contextlib.contextmanager
 def noting_what_was_written(journal: Journal) -> t.Iterator[None]:
-    """Add to an error what was written before it, and the backup of what that replaced."""
+    """Add to an error, also to a bug, what was written before it, and the backup of what that
+    replaced.
+    """
     try:
         yield
     except TaskError as error:
-        written = list(_unique(journal.written))
-        if written and "written" not in error.details:
-            error.details |= {"written": written, **journal.last_backup}
-            error.remedy = f"{error.remedy} Already written: {', '.join(written)}.".strip()
-            if isinstance(error, ConflictError) and journal.backups:
-                error.remedy += f" Backup: {journal.backups[-1]['backup_file']}."
+        _note_what_was_written(error, journal)
         raise
+    except Exception as error:
+        if not journal.written:
+            raise
+        failure = as_task_error(error)
+        _note_what_was_written(failure, journal)
+        raise failure from error
+
+
+def _note_what_was_written(error: TaskError, journal: Journal) -> None:
+    written = list(_unique(journal.written))
+    if written and "written" not in error.details:
+        error.details |= {"written": written, **journal.last_backup}
+        error.remedy = f"{error.remedy} Already written: {', '.join(written)}.".strip()
+        if isinstance(error, ConflictError) and journal.backups:
+            error.remedy += f" Backup: {journal.backups[-1]['backup_file']}."
 
 
 def result_of(reconciler: Reconciler[t.Any], resource: str, plan: Plan) -> Json:

@@ -31,7 +31,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
     IAM_MAPPING,
     CloudSettings,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    TaskError,
+    as_task_error,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.services import Services
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import (
     CONFIG,
@@ -238,15 +241,10 @@ def refusing(clouds: t.Sequence[Cloud]) -> t.Iterator[None]:
     """An error is one of these clouds, and of no other."""
     try:
         yield
-    except TaskError as error:
-        failure = error
-    except Exception as error:
-        # A bug must not end the run of the other clouds.
-        failure = TaskError(f"{type(error).__name__}: {error}", "Report this as a bug.")
-    else:
-        return
-    for cloud in clouds:
-        cloud.error = cloud.error or failure
+    except Exception as error:  # a bug must not end the run of the other clouds
+        failure = as_task_error(error)
+        for cloud in clouds:
+            cloud.error = cloud.error or failure
 
 
 def connection_of(settings: CloudSettings) -> Key:

@@ -30,6 +30,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     RefusedError,
     TaskError,
+    as_task_error,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import SYSTEM_CLOCK, Clock
@@ -165,8 +166,8 @@ class RollbackEngine:
                 return
             try:
                 work(one)
-            except TaskError as error:
-                one.error = error
+            except Exception as error:  # a bug must not end the rollback of the other clouds
+                one.error = as_task_error(error)
 
         for_each(guarded, restorations, self._threads)
         # In the order of the documents, whichever thread was first.

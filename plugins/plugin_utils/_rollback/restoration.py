@@ -22,6 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.converge import (
     Journal,
     execute,
+    noting_what_was_written,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
@@ -113,20 +114,21 @@ class Restoration:
         self.is_written = True
         reconciler, live = t.cast("Reconciler[t.Any]", self.reconciler), t.cast(Live, self.live)
         try:
-            with self._recording():
+            with noting_what_was_written(self.journal), self._recording():
                 self.plan = execute(reconciler, live, self.plan, self.params, False, self.journal)
-        except TaskError:
+        except Exception:  # also a bug
             self.plan = dataclasses.replace(self.plan, after=self.plan.before, reasons=())
             raise
 
     def confirm(self) -> None:
         """Raise if another writer took back what it gave or took. That it added something is no harm."""
         reconciler, live = t.cast("Reconciler[t.Any]", self.reconciler), t.cast(Live, self.live)
-        try:
-            live, again = reconciler.read_back(live, self.plan, Saved())
-            is_other = again.changed
-        except RefusedError:
-            live, is_other = reconciler.load(), True
+        with noting_what_was_written(self.journal):
+            try:
+                live, again = reconciler.read_back(live, self.plan, Saved())
+                is_other = again.changed
+            except RefusedError:
+                live, is_other = reconciler.load(), True
         if is_other and not (isinstance(live, LivePolicy) and is_kept(self.plan, live)):
             raise ConflictError(
                 f"The {self.resource} was restored, and then overwritten by another writer, which had "

@@ -8,6 +8,7 @@ only what it wrote itself, and backs up what it replaces.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import typing as t
 from pathlib import Path
@@ -69,7 +70,7 @@ class Scripted(Reconciler[State]):
         self,
         found: t.Sequence[str],
         folder: Path,
-        saves: t.Sequence[Saved | TaskError] = (),
+        saves: t.Sequence[Saved | Exception] = (),
         refusal: TaskError | None = None,
     ) -> None:
         self._found, self._saves, self._refusal = list(found), list(saves), refusal
@@ -105,7 +106,7 @@ class Scripted(Reconciler[State]):
             pass
         if self._saves:
             saved = self._saves.pop(0)
-            if isinstance(saved, TaskError):
+            if isinstance(saved, Exception):
                 raise saved
         else:
             saved = WRITTEN
@@ -258,14 +259,22 @@ def test_each_replaced_document_is_backed_up(tmp_path: Path, params: Json) -> No
     assert plan.before == OLD, "what was there first"
 
 
-def test_an_error_says_what_was_written_before_it(tmp_path: Path, params: Json) -> None:
+ERRORS = {
+    "an error": (TaskError("Denied.", "Ask."), "Denied. Ask."),
+    "a bug": (KeyError("Statement"), "KeyError: 'Statement'. Report this as a bug."),
+}
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_an_error_says_what_was_written_before_it(tmp_path: Path, params: Json, case: str) -> None:
     """And where the document is that was replaced."""
-    reconciler = Scripted([OLD], tmp_path, [WRITTEN, TaskError("Denied.", "Ask.")])
-    with pytest.raises(TaskError, match="Denied") as caught:
+    error, message = ERRORS[case]
+    reconciler = Scripted([OLD], tmp_path, [WRITTEN, copy.deepcopy(error)])
+    with pytest.raises(TaskError) as caught:
         converge(reconciler, params, check_mode=False)
     assert caught.value.details["written"] == [NAME]
     assert read(caught.value.details["backup_file"]).backup.before == {"Id": OLD}
-    assert caught.value.remedy == f"Ask. Already written: {NAME}."
+    assert caught.value.failure()["msg"] == f"{message} Already written: {NAME}."
 
 
 def test_an_error_before_any_write_says_nothing_more(tmp_path: Path, params: Json) -> None:
@@ -273,6 +282,11 @@ def test_an_error_before_any_write_says_nothing_more(tmp_path: Path, params: Jso
     with pytest.raises(TaskError, match="Denied") as caught:
         converge(reconciler, params, check_mode=False)
     assert (caught.value.remedy, caught.value.details) == ("Ask.", {})
+
+
+def test_a_bug_before_any_write_keeps_its_traceback(tmp_path: Path, params: Json) -> None:
+    with pytest.raises(KeyError):
+        converge(Scripted([OLD], tmp_path, [KeyError("Statement")]), params, check_mode=False)
 
 
 # --- to save now, and to read back later ----------------------------------------------------------

@@ -45,14 +45,15 @@ from ansible_collections.rayfleet.anyscale.tests.support.fake_clock import Quick
 
 pytestmark = pytest.mark.core
 
-PLANNED, WRITTEN = "planned", "written"
+PLANNED, WRITTEN, READ_BACK, CONFIRMED = "planned", "written", "read back", "confirmed"
 
 
 @dataclasses.dataclass
 class World:
     """The documents by name, their earlier states, and what is refused: when planned, or only when
     written, as where another writer was faster. overwritten: what another writer overwrites after it was
-    read back, with something that is not to be lost, or with what was there before.
+    read back, with something that is not to be lost, or with what was there before. bugs: the documents
+    of which the code has a bug, each with the step that comes upon it.
     """
 
     lock_dir: str
@@ -62,6 +63,12 @@ class World:
     loaded: dict[str, int] = dataclasses.field(default_factory=dict)
     read_back: list[str] = dataclasses.field(default_factory=list)
     overwritten: dict[str, bool] = dataclasses.field(default_factory=dict)
+    bugs: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def come_to(self, step: str, name: str) -> None:
+        """Raise if there is a bug."""
+        if self.bugs.get(name) == step:
+            raise KeyError("Statement")
 
 
 class Document(Reconciler[Live]):
@@ -75,6 +82,7 @@ class Document(Reconciler[Live]):
         return Live(self._name)
 
     def plan(self, live: Live) -> Plan:
+        self._world.come_to(PLANNED, self._name)
         when = self._world.refused.get(self._name)
         if when == PLANNED or (when == WRITTEN and self._world.loaded[self._name] > 1):
             raise RefusedError(f"{self._name} was changed")
@@ -85,6 +93,7 @@ class Document(Reconciler[Live]):
         pass
 
     def save(self, live: Live, plan: Plan, written: list[str]) -> Saved:
+        self._world.come_to(WRITTEN, self._name)
         self._world.live[self._name] = "old"
         self._world.writes.append(self._name)
         written.append(self._name)
@@ -93,7 +102,9 @@ class Document(Reconciler[Live]):
 
     def read_back(self, live: Live, plan: Plan, saved: Saved) -> tuple[Live, Plan]:
         self._world.read_back.append(self._name)
-        if self._world.read_back.count(self._name) > 1 and self._name in self._world.overwritten:
+        is_first = self._world.read_back.count(self._name) == 1
+        self._world.come_to(READ_BACK if is_first else CONFIRMED, self._name)
+        if not is_first and self._name in self._world.overwritten:
             if self._world.overwritten[self._name]:
                 raise RefusedError(f"{self._name} was changed by another writer after the run.")
             return live, dataclasses.replace(plan, reasons=("changed_since_backup",))
@@ -421,3 +432,64 @@ def test_nothing_is_waited_for_where_no_policy_was_written(world: World) -> None
     engine.restore()
     engine.confirm()
     assert (clock.slept, states(engine)) == (0, {"a": CHANGED})
+
+
+BUG = "KeyError: 'Statement'. Report this as a bug."
+
+
+class Bug(t.NamedTuple):
+    """What was written all the same of the two documents of the cloud whose trust has the bug, what of
+    it is counted as restored, and what its message says after the bug.
+    """
+
+    writes: list[str]
+    resources: list[str]
+    message: str = ""
+
+
+BUGS = {
+    PLANNED: Bug([], []),
+    WRITTEN: Bug(["config"], ["config"], " Already restored: config."),
+    READ_BACK: Bug(
+        ["config", "trust"], ["config"], " Already written: trust. Already restored: config."
+    ),
+    CONFIRMED: Bug(
+        ["config", "trust"],
+        ["config", "trust"],
+        " Already written: trust. Already restored: config.",
+    ),
+}
+
+
+@pytest.mark.parametrize("step", BUGS)
+def test_a_bug_does_not_end_the_rollback_of_other_clouds(world: World, step: str) -> None:
+    """Nor is anything untold of what was written of its own."""
+    world.bugs = {"trust": step}
+    documents = [
+        document(world, "config", "a", kind="compute_config", step=CLUSTERS),
+        document(world, "trust", "a"),
+        document(world, "other trust", "b"),
+        document(world, "shared bucket", "c", "d", kind="bucket_policy"),
+    ]
+    engine = rolled_back(documents, clock=t.cast(t.Any, QuickTime()))
+    engine.confirm()
+    assert states(engine) == {"a": FAILED, "b": CHANGED, "c": CHANGED, "d": CHANGED}
+    others = ["other trust", "shared bucket"]
+    assert sorted(world.writes) == sorted([*BUGS[step].writes, *others])
+    outcome = engine.outcome_of("a", False)
+    assert outcome["msg"] == BUG + BUGS[step].message
+    assert outcome["resources"] == BUGS[step].resources
+    assert outcome["changed"] is bool(BUGS[step].writes)
+
+
+def test_a_bug_refuses_all_clouds_of_its_document(world: World) -> None:
+    """And those that share another one with them, before anything is written."""
+    world.bugs = {"bucket": PLANNED}
+    documents = [
+        document(world, "bucket", "a", "b", kind="bucket_policy"),
+        document(world, "trust", "b", "c"),
+    ]
+    engine = rolled_back(documents)
+    assert states(engine) == {"a": FAILED, "b": FAILED, "c": FAILED}
+    assert {engine.outcome_of(host, False)["msg"] for host in "ab"} == {BUG}
+    assert (world.writes, engine.rolls_back_nothing(False)) == ([], True)
