@@ -25,13 +25,14 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     UnsettledError,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import Clock
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.workers import Workers
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.writer import (
     Writer,
     params_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.done import Done
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import refusing
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.services import Services
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.workers import Workers
 
 # How often what another writer overwrote is converged again.
 _MOST_RESTORATIONS = 3
@@ -66,11 +67,11 @@ class Confirmation:
             if not waiting or self._workers.is_stopped:
                 return
             self._wait_until_settled(waiting)
-            self._workers.each(self._confirm, waiting, lambda one: one.clouds)
+            self._workers.each(self._confirm, waiting, lambda one: refusing(one.clouds))
             waiting = [one for one in waiting if one.unconfirmed]
         if waiting:
             self._wait_until_settled(waiting)
-            self._workers.each(self._give_up, waiting, lambda one: one.clouds)
+            self._workers.each(self._give_up, waiting, lambda one: refusing(one.clouds))
 
     def _wait_until_settled(self, waiting: t.Sequence[Done]) -> None:
         """Wait until the last write is old enough. What was read before that is forgotten: one page

@@ -30,7 +30,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.confirmat
     Confirmation,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.planner import Planner
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.workers import Workers
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.writer import (
     Writer,
     params_of,
@@ -54,6 +53,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stage
     STAGES,
     bucket_stages_of,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.workers import Workers
 
 
 class Engine:
@@ -153,7 +153,7 @@ class Engine:
                 refuse_with_others_of_role(clouds)
             resources = resources_in([stage], clouds)
             self._wait_for_grants(done, resources, clouds)
-            self._workers.each(save, resources, lambda resource: resource.pending(clouds))
+            self._workers.each(save, resources, lambda resource: refusing(resource.pending(clouds)))
         return done
 
     def _wait_for_grants(

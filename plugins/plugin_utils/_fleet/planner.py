@@ -30,7 +30,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.notices 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.required_variables import (
     refuse_incomplete,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.workers import Workers
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.binding import Binding
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.bound import (
     refuse_unplanned,
@@ -53,6 +52,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stage
     PROFILE,
     STAGES,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.workers import Workers
 
 
 class Planner:
@@ -87,7 +87,7 @@ class Planner:
             cloud.plans.clear()
         # Of a cloud that is refused nothing is read.
         readable = [cloud for cloud in clouds if not cloud.error]
-        self._workers.each(self._prepare, readable, lambda cloud: [cloud])
+        self._workers.each(self._prepare, readable, lambda cloud: refusing([cloud]))
         for kind in self._kinds:
             able = [
                 cloud
@@ -95,7 +95,9 @@ class Planner:
                 if not cloud.error and cloud.manages(kind.stage, self._state)
             ]
             resources = resources_of(kind, able, self._services, self._state)
-            self._workers.each(self._plan_resource, resources, lambda resource: resource.clouds)
+            self._workers.each(
+                self._plan_resource, resources, lambda resource: refusing(resource.clouds)
+            )
         if self._binding is not None:
             refuse_unplanned(clouds, self._binding)
         for resources in by_document(resources_in(STAGES, clouds)):

@@ -13,9 +13,9 @@ it. What was decided is decided again at each write, under the lock of the docum
 from __future__ import annotations
 
 import collections
+import contextlib
 import itertools
 import operator
-import threading
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
@@ -49,7 +49,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states impo
     NOT_REACHED,
     WOULD_CHANGE,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.threads import for_each
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.workers import Workers
 
 Json = dict[str, t.Any]
 
@@ -73,10 +73,9 @@ class RollbackEngine:
         """
         self._restorations = restorations
         self._connect = connect
-        self._threads = threads
+        self._workers = Workers(threads)
         self._wait_seconds = wait_seconds
         self._clock = clock
-        self._stopped = threading.Event()
         self._by_host: dict[str, list[Restoration]] = collections.defaultdict(list)
         for one in restorations:
             for host in one.hosts:
@@ -91,11 +90,11 @@ class RollbackEngine:
     @property
     def is_stopped(self) -> bool:
         """Whether nothing more is written."""
-        return self._stopped.is_set()
+        return self._workers.is_stopped
 
     def stop(self) -> None:
         """Let no new write begin."""
-        self._stopped.set()
+        self._workers.stop()
 
     def stop_if_more_failed_than(self, percentage: float) -> None:
         """Let no write begin if more clouds are refused than is tolerated."""
@@ -160,16 +159,7 @@ class RollbackEngine:
         """Do something for each document, by threads, until it is stopped. An error is that of all
         clouds of the document.
         """
-
-        def guarded(one: Restoration) -> None:
-            if self.is_stopped:
-                return
-            try:
-                work(one)
-            except Exception as error:  # a bug must not end the rollback of the other clouds
-                one.error = as_task_error(error)
-
-        for_each(guarded, restorations, self._threads)
+        self._workers.each(work, restorations, _failing)
         # In the order of the documents, whichever thread was first.
         for one in self._restorations:
             for host in one.hosts if one.error else ():
@@ -257,6 +247,15 @@ class RollbackEngine:
                 text = f"{host}: {one.resource}: displayed for {one.hosts[0]}\n"
                 diffs.append({"prepared": escape_control_chars(text)})
         return diffs
+
+
+@contextlib.contextmanager
+def _failing(one: Restoration) -> t.Iterator[None]:
+    """An error is one of this document, and of no other."""
+    try:
+        yield
+    except Exception as error:  # a bug must not end the rollback of the other clouds
+        one.error = as_task_error(error)
 
 
 def _shared(one: Restoration, host: str) -> RefusedError:

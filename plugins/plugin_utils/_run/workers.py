@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The threads of the engine.
+"""The threads of an engine, which begin nothing more once they are stopped.
 
-This plugin util is private to the collection. A failure fails the clouds that it is of, and no others.
+This plugin util is private to the collection.
 """
 
 from __future__ import annotations
@@ -12,10 +12,6 @@ from __future__ import annotations
 import threading
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import (
-    Cloud,
-    refusing,
-)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.threads import for_each
 
 Item = t.TypeVar("Item")
@@ -29,7 +25,7 @@ class Workers:
         self._stopped = threading.Event()
 
     def stop(self) -> None:
-        """Let no new save begin, and nothing be read any more."""
+        """Let no work for another item begin."""
         self._stopped.set()
 
     @property
@@ -41,15 +37,15 @@ class Workers:
         self,
         work: t.Callable[[Item], None],
         items: t.Sequence[Item],
-        clouds_of: t.Callable[[Item], t.Sequence[Cloud]],
+        guard: t.Callable[[Item], t.ContextManager[None]],
     ) -> None:
-        """Do something for each item, by threads, until they are stopped. An error fails the
-        clouds of the item.
+        """Do something for each item, by threads, until they are stopped. guard: what an error of
+        an item is caught by, so that it does not end the work for the others.
         """
 
         def guarded(item: Item) -> None:
             if not self.is_stopped:
-                with refusing(clouds_of(item)):
+                with guard(item):
                     work(item)
 
         for_each(guarded, items, self._threads)
