@@ -8,7 +8,6 @@ is in plugins/modules.
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import typing as t
 
@@ -46,6 +45,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.role_use
     cloud_roles_of,
     refusals,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.threads import for_each
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 _RULES = {
@@ -146,8 +146,7 @@ def _in_use(hosts: HostVariables, names: t.Sequence[str]) -> dict[str, InUse]:
         with contextlib.suppress(InputError):
             settings[name] = parse_settings(_values(hosts, name, variable_rules()))
     use = RoleUse(AccountSessions(run_cache(), _THREADS), len(settings))
-    with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
-        return dict(zip(settings, pool.map(use.of, settings.values()), strict=True))
+    return dict(zip(settings, for_each(use.of, settings.values(), _THREADS), strict=True))
 
 
 def _running(roles: t.Sequence[str], found: InUse) -> str:

@@ -9,7 +9,6 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
-import concurrent.futures
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
@@ -25,6 +24,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.notices 
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.services import Services
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.threads import for_each
 
 _THREADS = 16
 
@@ -44,8 +44,7 @@ def registered_roles(
         except TaskError as error:
             return error
 
-    with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
-        found = dict(zip(names, pool.map(registered_role, names), strict=True))
+    found = dict(zip(names, for_each(registered_role, names, _THREADS), strict=True))
     return (
         {name: role for name, role in found.items() if isinstance(role, str)},
         {name: e.failure()["msg"] for name, e in found.items() if isinstance(e, TaskError)},

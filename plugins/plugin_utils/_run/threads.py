@@ -15,6 +15,7 @@ import contextvars
 import typing as t
 
 Item = t.TypeVar("Item")
+Result = t.TypeVar("Result")
 
 # https://man7.org/linux/man-pages/man3/mallopt.3.html
 _M_ARENA_MAX = -8
@@ -32,16 +33,18 @@ def thread_pool(threads: int) -> concurrent.futures.ThreadPoolExecutor:
     return concurrent.futures.ThreadPoolExecutor(threads)
 
 
-def for_each(work: t.Callable[[Item], None], items: t.Sequence[Item], threads: int) -> None:
-    """Do the work for each item, and wait for all. Raises the first error, in the order of the
-    items.
+def for_each(
+    work: t.Callable[[Item], Result], items: t.Iterable[Item], threads: int
+) -> list[Result]:
+    """Do the work for each item, and wait for all. Returns the results, or raises the first error,
+    in the order of the items.
     """
     pool = thread_pool(threads)
     try:
         # Which task the writes are of is in the context.
         context = contextvars.copy_context
-        for future in [pool.submit(context().run, work, item) for item in items]:
-            future.result()
+        futures = [pool.submit(context().run, work, item) for item in items]
+        return [future.result() for future in futures]
     finally:
         # A task that has timed out does not wait for the other clouds.
         pool.shutdown(wait=False, cancel_futures=True)

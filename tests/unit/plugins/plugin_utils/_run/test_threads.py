@@ -2,17 +2,34 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The threads of a fleet share the memory that they free, where the C library can be told so."""
+"""The threads of a fleet hand their results over in order, and share the memory that they free, where
+the C library can be told so.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import threading
 import types
 import typing as t
 
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.threads import for_each
+
+
+def test_results_are_in_the_order_of_the_items() -> None:
+    """Whichever is done first."""
+    first_may_end = threading.Event()
+
+    def work(item: str) -> str:
+        if item == "first":
+            assert first_may_end.wait(20)
+        else:
+            first_may_end.set()
+        return item.upper()
+
+    assert for_each(work, ["first", "second"], threads=2) == ["FIRST", "SECOND"]
 
 
 def _without_libraries(name: str | None) -> t.NoReturn:
