@@ -99,6 +99,9 @@ class _KeyUser(Role):
         )
 
 
+_Verdicts = t.Mapping[tuple[_KeyUser, str], "bool | None"]
+
+
 def bucket_key(facts: Facts) -> Outcome:
     """Whether both roles may use the bucket's key."""
     bucket, key = facts.bucket.get(), facts.bucket_key.get()
@@ -117,11 +120,16 @@ def bucket_key(facts: Facts) -> Outcome:
         for user, identity in _users(facts)
         for action in ACTIONS
     }
-    lacking = [pair for pair, verdict in verdicts.items() if not verdict]
-    if not lacking:
+    if all(verdicts.values()):
         return passed(f"Key {arn} of bucket {bucket} can be used by both roles.", key=arn)
+    return _not_allowed(verdicts, arn, bucket)
+
+
+def _not_allowed(verdicts: _Verdicts, arn: str, bucket: str) -> Outcome:
+    """Which roles the key refuses for certain; if there is none, those for which it depends."""
     is_certain = False in verdicts.values()
-    lacking = [pair for pair in lacking if verdicts[pair] is False or not is_certain]
+    worst = False if is_certain else None
+    lacking = [pair for pair, verdict in verdicts.items() if verdict is worst]
     users = sorted({user.arn for user, _action in lacking})
     actions = [action for action in ACTIONS if action in {action for _user, action in lacking}]
     statement = {

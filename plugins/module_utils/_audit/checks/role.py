@@ -207,18 +207,11 @@ def permissions_boundary(facts: Facts) -> Outcome:
     boundary, role = facts.boundary.get(), facts.principal()
     if boundary is None:
         return passed("The role has no permissions boundary.")
-    pairs = Wanted(
-        facts.bucket.get(),
-        (role,),
-        partition=partition_of(role.arn),
-        actions=facts.bucket_actions,
-        prefix=facts.bucket_prefix,
-    ).pairs()
     answers = {
         name: judge(
             Identity((boundary,)), Action(name, resource, role.context(facts.now, name))
         ).answer
-        for name, resource in pairs
+        for name, resource in _wanted_of_bucket(facts).pairs()
     }
     evidence: dict[str, t.Any] = {"boundary": boundary.name, "actions": answers}
     denied = [name for name, answer in answers.items() if answer == DENIED]
@@ -239,6 +232,17 @@ def permissions_boundary(facts: Facts) -> Outcome:
     return passed(
         f"The permissions boundary {boundary.name} allows what clusters need of the bucket.",
         **evidence,
+    )
+
+
+def _wanted_of_bucket(facts: Facts) -> Wanted:
+    role = facts.principal()
+    return Wanted(
+        facts.bucket.get(),
+        (role,),
+        partition=partition_of(role.arn),
+        actions=facts.bucket_actions,
+        prefix=facts.bucket_prefix,
     )
 
 
