@@ -128,7 +128,24 @@ def _data_of(clouds: t.Sequence[Json]) -> dict[str, t.Any]:
 
 def _details(cloud: Json, titles: t.Mapping[str, str]) -> dict[str, t.Any]:
     """The facts of a cloud, and the checks that need no attention."""
-    facts = cloud["cloud"] or {}
+    found = {check["id"] for check in findings_in(cloud)}
+    return {
+        "facts": _facts(cloud["cloud"] or {}),
+        "groups": _node_groups(cloud["cloud"] or {}),
+        "checks": [
+            {
+                key: value
+                for key, value in check.items()
+                if value and (key, value) not in (("title", titles.get(check["id"])), _PASSES)
+            }
+            for check in cloud["checks"]
+            if check["id"] not in found
+        ],
+    }
+
+
+def _facts(facts: Json) -> dict[str, t.Any]:
+    """The facts that are known, by their names on the page."""
     role, bucket = facts.get("role") or {}, facts.get("bucket") or {}
     profiles = facts.get("instance_profiles") or []
     shown = {
@@ -144,7 +161,12 @@ def _details(cloud: Json, titles: t.Mapping[str, str]) -> dict[str, t.Any]:
         "bucket region": bucket.get("region"),
         "Cloud IAM mappings": facts.get("iam_mappings"),
     }
-    groups = [
+    return {key: value for key, value in shown.items() if value}
+
+
+def _node_groups(facts: Json) -> list[list[str]]:
+    """The rows of the table of node groups."""
+    return [
         [
             f"{config['name']}:{config['version']}",
             group["node_group"],
@@ -154,17 +176,3 @@ def _details(cloud: Json, titles: t.Mapping[str, str]) -> dict[str, t.Any]:
         for config in facts.get("compute_configs") or ()
         for group in config.get("node_groups") or ()
     ]
-    found = {check["id"] for check in findings_in(cloud)}
-    return {
-        "facts": {key: value for key, value in shown.items() if value},
-        "groups": groups,
-        "checks": [
-            {
-                key: value
-                for key, value in check.items()
-                if value and (key, value) not in (("title", titles.get(check["id"])), _PASSES)
-            }
-            for check in cloud["checks"]
-            if check["id"] not in found
-        ],
-    }
