@@ -71,11 +71,7 @@ class ActionModule(FirstTask):
                 none, "Compare the spelling with the inventory (ansible-inventory --graph)."
             )
         refuse_unconfirmed(len(hosts), arguments["confirm_above"], arguments["confirmed"])
-        warnings = [
-            f"{name} is left out, because its account or region is unknown. Set "
-            "cloud_iam_account_id and cloud_iam_region for this host."
-            for name in unlocated
-        ]
+        warnings = [_location_warning(name) for name in unlocated]
         if not hosts:
             warnings.append(
                 f"{none}. Unless this is a slice of a job, and others have the selected clouds, compare "
@@ -90,6 +86,13 @@ class ActionModule(FirstTask):
             "total": len(names),
             "warnings": warnings,
         }
+
+
+def _location_warning(name: str) -> str:
+    return (
+        f"{name} is left out, because its account or region is unknown. Set cloud_iam_account_id and "
+        "cloud_iam_region for this host."
+    )
 
 
 def _select(selection: Selection, names: list[str], hostvars: t.Any) -> tuple[list[str], list[str]]:

@@ -261,6 +261,18 @@ def test_a_slice_may_have_none_of_them(play: Play, playbook: str, tmp_path: Path
         assert set(published(run, "anyscale_onboard")["counts"].values()) == {0}
 
 
+def test_a_cloud_in_no_known_region_is_left_out_with_a_warning(
+    running_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    cloud = FLEET[0]
+    inventory = inventory_file(tmp_path, running_sandbox, [cloud], cloud_iam_region=None)
+    answers = ("-e", "fleet_regions=us-west-2", "-e", "fleet_allow_empty_selection=true")
+    run = run_playbook(running_sandbox, "onboard", inventory, *answers)
+    [selection] = run.named("Select clouds")
+    assert f"{cloud.name} is left out, because its account or region" in selection["warnings"][0]
+    assert (selection["hosts"], run.operations) == ([], {})
+
+
 def test_the_mode_check_predicts_and_writes_nothing(play: Play) -> None:
     """Just as --check does."""
     answered = play("onboard", fleet_mode="check", fleet_clouds="search-*")
