@@ -64,13 +64,23 @@ class Outcome:
     evidence: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
 
 
+def counting(checks: t.Iterable[t.Mapping[str, t.Any]]) -> list[t.Mapping[str, t.Any]]:
+    """The checks in JSON that count: what the operator has acknowledged is no finding."""
+    return [check for check in checks if not check.get("acknowledged")]
+
+
+def effective_status(check: t.Mapping[str, t.Any]) -> str:
+    """The status by which a check in JSON counts: what is acknowledged passes."""
+    return PASS if check.get("acknowledged") else str(check["status"])
+
+
 def is_drift(check: t.Mapping[str, t.Any]) -> bool:
     """Whether a check in JSON shows drift: it fails, or it warns or is unknown and its evidence has a
     document as onboarding would change it. What is acknowledged is to stay as it is.
     """
-    return not check.get("acknowledged") and (
-        check["status"] == FAIL
-        or (check["status"] in (WARN, UNKNOWN) and "after" in (check.get("evidence") or {}))
+    status = effective_status(check)
+    return status == FAIL or (
+        status in (WARN, UNKNOWN) and "after" in (check.get("evidence") or {})
     )
 
 

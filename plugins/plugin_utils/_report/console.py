@@ -12,6 +12,9 @@ from __future__ import annotations
 import collections
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    effective_status,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import NOT_PERMITTED
 
@@ -112,9 +115,7 @@ def _named(report: Json, state: str) -> t.Iterator[str]:
         yield _NAMED[state]
     for cloud in clouds[:_MOST_NAMED]:
         reason, *more = (
-            check["reason"]
-            for check in cloud["checks"]
-            if check["status"] == state and not check.get("acknowledged")
+            check["reason"] for check in cloud["checks"] if effective_status(check) == state
         )
         also = f" And {len(more)} more." if more else ""
         yield escape_control_chars(f"  {cloud['name']}: {reason}{also}")
@@ -123,7 +124,7 @@ def _named(report: Json, state: str) -> t.Iterator[str]:
 
 
 def _is_failed(check: Json) -> bool:
-    return check["status"] == "fail" and not check.get("acknowledged")
+    return effective_status(check) == "fail"
 
 
 def _clouds(count: int) -> str:

@@ -21,6 +21,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     UNKNOWN,
     WARN,
     after_command,
+    effective_status,
 )
 
 _PROBLEMS = (FAIL, UNKNOWN, WARN)  # the worst first
@@ -81,7 +82,7 @@ def _steps(checks: t.Sequence[Json]) -> list[Json]:
 
 
 def _is_problem(check: Json) -> bool:
-    return check["status"] in _PROBLEMS and not check.get("acknowledged")
+    return effective_status(check) in _PROBLEMS
 
 
 def _urgency(check: Json) -> tuple[bool, int]:

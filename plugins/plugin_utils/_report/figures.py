@@ -25,6 +25,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.layers im
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
     command_for_all,
+    counting,
+    effective_status,
     general_command,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import CHECKS
@@ -98,8 +100,8 @@ class Problem:
 
 
 def is_open(check: Json) -> bool:
-    """Whether a check counts as a finding: not where somebody accepts it as it is."""
-    return check["status"] in _OPEN and not check.get("acknowledged")
+    """Whether a check counts as a finding: not where the operator has acknowledged it."""
+    return effective_status(check) in _OPEN
 
 
 def findings_in(cloud: Json) -> list[Json]:
@@ -187,10 +189,10 @@ def problems_of(report: Json) -> list[Problem]:
     found: dict[str, dict[str, list[str]]] = {}
     for cloud in _permitted(report):
         for check in cloud["checks"]:
-            by_status = found.setdefault(check["id"], {})
-            if not check.get("acknowledged"):
-                by_status.setdefault(check["status"], []).append(check["title"])
+            found.setdefault(check["id"], {})
             titles.setdefault(check["id"], check["title"])
+        for check in counting(cloud["checks"]):
+            found[check["id"]].setdefault(check["status"], []).append(check["title"])
     problems = [
         Problem(
             check_id,

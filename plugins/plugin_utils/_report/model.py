@@ -16,6 +16,8 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
     command_for,
+    counting,
+    effective_status,
     is_drift,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
@@ -56,7 +58,7 @@ def make_report(
         if cloud["name"] in not_permitted:
             cloud["state"] = NOT_PERMITTED
     checks = [check for cloud in clouds for check in cloud["checks"]]
-    counting = _counting(checks)
+    counted = counting(checks)
     return {
         "schema_version": SCHEMA_VERSION,
         "generated_at": generated_at,
@@ -65,8 +67,8 @@ def make_report(
         "totals": {
             "clouds": _counted(STATES, (cloud["state"] for cloud in clouds)),
             "drifted": sum(standing_of(cloud)[0] == DRIFTED for cloud in clouds),
-            "checks": _counted(STATUSES, (check["status"] for check in counting)),
-            "acknowledged": len(checks) - len(counting),
+            "checks": _counted(STATUSES, (check["status"] for check in counted)),
+            "acknowledged": len(checks) - len(counted),
             "changes": _counted(CHANGES, (check["change"] for check in checks)),
         },
         "clouds": clouds,
@@ -131,8 +133,8 @@ def failure_of(cloud: t.Mapping[str, t.Any]) -> str:
     """Why an audit fails for a cloud of a report, for the task that fails for it."""
     if cloud["state"] == "error":
         return str(cloud["error"])
-    checks = _counting(cloud["checks"])
-    failed = [check["id"] for check in checks if check["status"] == "fail"]
+    checks = cloud["checks"]
+    failed = [check["id"] for check in checks if effective_status(check) == "fail"]
     drifted = [check["id"] for check in checks if check["status"] != "fail" and is_drift(check)]
     sentences = (
         f"Failed checks: {', '.join(failed)}." if failed else "",
@@ -187,7 +189,7 @@ def _cloud(name: str, result: t.Any, before: Findings | None, options: t.Sequenc
         }
         for check in result["checks"]
     ]
-    found = set(map(_effective_status, checks))
+    found = set(map(effective_status, checks))
     is_unknown = "unknown" in found and found <= _INCONCLUSIVE
     error = _all_unknown(checks) if is_unknown else None
     state = "error" if is_unknown else next(state for state in STATES if state in found)
@@ -198,16 +200,6 @@ def _cloud(name: str, result: t.Any, before: Findings | None, options: t.Sequenc
         "error": error,
         "checks": checks,
     }
-
-
-def _counting(checks: t.Iterable[Json]) -> list[Json]:
-    """The checks that count: what the operator has acknowledged is no finding."""
-    return [check for check in checks if not check.get("acknowledged")]
-
-
-def _effective_status(check: t.Mapping[str, t.Any]) -> str:
-    """The status by which a check counts for the state of its cloud."""
-    return "pass" if check.get("acknowledged") else str(check["status"])
 
 
 def _all_unknown(checks: t.Iterable[Json]) -> str:
@@ -249,8 +241,8 @@ def _findings(report: t.Mapping[str, t.Any]) -> set[tuple[str, str]]:
     return {
         (cloud["name"], check["id"])
         for cloud in report["clouds"]
-        for check in _counting(cloud["checks"])
-        if check["status"] in _FINDINGS
+        for check in cloud["checks"]
+        if effective_status(check) in _FINDINGS
     }
 
 

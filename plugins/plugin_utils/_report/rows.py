@@ -16,7 +16,10 @@ import re
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import after_command
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    after_command,
+    counting,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.figures import (
     account_of,
     findings_in,
@@ -117,7 +120,7 @@ def _in_short(cloud: Json, found: t.Sequence[Json]) -> t.Iterator[Child]:
 
 def _without_findings(checks: t.Sequence[Json]) -> t.Iterator[str]:
     """How many checks are no findings, in words: that they pass is not said of others."""
-    statuses = [check["status"] for check in checks if not check.get("acknowledged")]
+    statuses = [check["status"] for check in counting(checks)]
     elsewhere, accepted = statuses.count("not_applicable"), len(checks) - len(statuses)
     yield f"{plural(statuses.count('pass'), 'check', 'checks')} passed"
     if elsewhere:
