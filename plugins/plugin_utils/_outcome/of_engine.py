@@ -9,19 +9,26 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible.module_utils.common.parameters import remove_values
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.converge import diff_of
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
     STATEMENT_LOST,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import Live
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.diffs import document_diff
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.done import Done
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import STAGES
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import (
+    Cloud,
+    Resource,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import (
+    BUCKET,
+    STAGES,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import (
     CHANGED,
     FAILED,
@@ -56,7 +63,7 @@ def outcome_of(cloud: Cloud, done: t.Sequence[Done], check_mode: bool) -> Json:
         "reasons": list(
             dict.fromkeys(reason for one in changed for reason in _reasons(cloud, one))
         ),
-        "resources": [t.cast(Live, one.resource.live).resource for one in changed],
+        "resources": [_name(one.resource) for one in changed],
         "warnings": _warnings(cloud, done),
         "backup_files": list(dict.fromkeys(backups)),
         "took_access": any(one.journal.took_access for one in done),
@@ -69,22 +76,17 @@ def outcome_of(cloud: Cloud, done: t.Sequence[Done], check_mode: bool) -> Json:
 
 
 def diffs_of(cloud: Cloud, done: t.Sequence[Done]) -> list[Json]:
-    """What changed, document by document. A document that several clouds share is displayed for
-    the first of them.
-    """
-    diffs: list[Json] = []
-    for one in done:
-        resource = t.cast(Live, one.resource.live).resource
-        if not one.plan.changed:
-            continue
-        if one.clouds[0] is cloud:
-            display = one.resource.reconciler(one.clouds).display
-            head = f"{cloud.name}: {resource}"
-            diffs.append(diff_of(head, display(one.plan.before), display(one.plan.after)))
-        else:
-            text = f"{cloud.name}: {resource}: displayed for {one.clouds[0].name}\n"
-            diffs.append({"prepared": escape_control_chars(text)})
-    return diffs
+    """What changed, document by document."""
+    return [
+        document_diff(
+            cloud.name,
+            one.clouds[0].name,
+            _name(one.resource),
+            functools.partial(_displayed, one),
+        )
+        for one in done
+        if one.plan.changed
+    ]
 
 
 def reasons_of(cloud: Cloud) -> list[str]:
@@ -96,6 +98,17 @@ def reasons_of(cloud: Cloud) -> list[str]:
 def warnings_of(cloud: Cloud) -> list[str]:
     """The warnings of the plans of a cloud that needs no change."""
     return _warnings(cloud, [])
+
+
+def _name(resource: Resource) -> str:
+    """A resource that was loaded, as messages name it."""
+    return t.cast(Live, resource.live).resource
+
+
+def _displayed(one: Done) -> tuple[t.Any, t.Any]:
+    """A document before and after what was done, as the user sees it."""
+    display = one.resource.reconciler(one.clouds).display
+    return display(one.plan.before), display(one.plan.after)
 
 
 def _base(cloud: Cloud) -> Json:
@@ -125,13 +138,13 @@ def _reasons(cloud: Cloud, one: Done) -> t.Iterable[str]:
 def _warnings(cloud: Cloud, done: t.Sequence[Done]) -> list[str]:
     """The warnings of the cloud's own plans, and of what was done."""
     found = [
-        f"{t.cast(Live, resource.live).resource}: {warning}"
+        f"{_name(resource)}: {warning}"
         for stage in STAGES
         for resource, plan in cloud.planned(stage)
         for warning in plan.warnings
     ]
     found += [
-        f"{t.cast(Live, one.resource.live).resource}: {warning}"
+        f"{_name(one.resource)}: {warning}"
         for one in done
         # Those of a resource that several clouds share are about other clouds as well.
         for plan in ([one.plan] if len(one.clouds) == 1 else []) + [one.found]
@@ -150,9 +163,7 @@ def _facts(cloud: Cloud, done: t.Sequence[Done]) -> Json:
     results = [plan.result for _resource, plan in own]
     reached = {resource for resource, _plan in own}
     results += [
-        one.plan.result
-        for one in done
-        if one.resource in reached and one.resource.stage != "bucket"
+        one.plan.result for one in done if one.resource in reached and one.resource.stage != BUCKET
     ]
     return {name: result[name] for result in results for name in _FACTS if name in result}
 

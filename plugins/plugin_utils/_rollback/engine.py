@@ -21,9 +21,6 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
     Connect,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.converge import (
-    diff_of,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
     RESTORED_SECONDS,
 )
@@ -34,6 +31,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import SYSTEM_CLOCK, Clock
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.diffs import document_diff
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.documents import (
     GIVES,
     TAKES,
@@ -235,18 +233,11 @@ class RollbackEngine:
         return bool(self.hosts) and not self.rolled_back_hosts(check_mode)
 
     def diffs_of(self, host: str, check_mode: bool) -> list[Json]:
-        """What changed, document by document. A document that several clouds share is displayed for
-        the first of them.
-        """
-        diffs: list[Json] = []
-        for one in self._changed(host, check_mode):
-            if one.hosts[0] == host:
-                before, after = one.displayed()
-                diffs.append(diff_of(f"{host}: {one.resource}", before, after))
-            else:
-                text = f"{host}: {one.resource}: displayed for {one.hosts[0]}\n"
-                diffs.append({"prepared": escape_control_chars(text)})
-        return diffs
+        """What changed, document by document."""
+        return [
+            document_diff(host, one.hosts[0], one.resource, one.displayed)
+            for one in self._changed(host, check_mode)
+        ]
 
 
 @contextlib.contextmanager
