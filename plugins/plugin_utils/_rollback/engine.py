@@ -201,7 +201,7 @@ class RollbackEngine:
         return [
             one
             for one in self._by_host[host]
-            if one.plan.changed and (is_predicted or one.is_written)
+            if one.plan.changed and (is_predicted or one.is_attempted)
         ]
 
     def _state(
@@ -259,7 +259,7 @@ def _shared(one: Restoration, host: str) -> RefusedError:
 def _failure(error: TaskError, found: t.Sequence[Restoration]) -> Json:
     """The error, with what was restored before it."""
     failure = error.failure()
-    written = [one for one in found if one.plan.changed and one.is_written and not one.error]
+    written = [one for one in found if one.plan.changed and one.is_attempted and not one.error]
     if restored := ", ".join(one.resource for one in written):
         failure["msg"] = f"{failure['msg']} Already restored: {restored}."
     return failure

@@ -68,8 +68,8 @@ class Restoration:
     """A document, and the hosts whose clouds it is restored for, the one that restores it first.
 
     params: those of the module backup_restore. plan: from the live document to the earlier one, and
-    once it is written, what was written. error: why that is not possible. is_written: whether it was
-    tried to write it. session: that of its account.
+    once it is written, what was written. error: why that is not possible. is_attempted: whether its
+    write was begun. session: that of its account.
     """
 
     resource: str
@@ -82,13 +82,13 @@ class Restoration:
     reconciler: Reconciler[t.Any] | None = None
     journal: Journal = dataclasses.field(default_factory=Journal)
     error: TaskError | None = None
-    is_written: bool = False
+    is_attempted: bool = False
     session: AwsSession | None = None
 
     @property
     def is_pending(self) -> bool:
         """Whether it is still to be written."""
-        return self.plan.changed and not self.is_written
+        return self.plan.changed and not self.is_attempted
 
     @property
     def is_confirmable(self) -> bool:
@@ -111,7 +111,7 @@ class Restoration:
 
     def write(self) -> None:
         """Restore the document, as planned."""
-        self.is_written = True
+        self.is_attempted = True
         reconciler, live = t.cast("Reconciler[t.Any]", self.reconciler), t.cast(Live, self.live)
         try:
             with noting_what_was_written(self.journal), self._recording():
