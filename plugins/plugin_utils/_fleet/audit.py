@@ -33,6 +33,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     TaskError,
+    as_task_error,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
@@ -98,8 +99,8 @@ class FleetAudit:
         try:
             clouds = self._read(name)
         except Exception as error:  # such as a bug, or another release of ansible-core
-            text = str(error) if isinstance(error, AnsibleError) else _described(error)
-            audited = Audited(name, {"failed": True, "msg": text, "cloud": None})
+            failure = {"msg": str(error)} if isinstance(error, AnsibleError) else _failure(error)
+            audited = Audited(name, {"failed": True, **failure, "cloud": None})
             return lambda: audited
         if name in clouds.for_role:
             audited = Audited(name, obstacle=clouds.for_role[name])
@@ -110,9 +111,9 @@ class FleetAudit:
         try:
             result = self._result(cloud)
         except TaskError as error:
-            result = _unread(cloud, error) or {"failed": True, **error.failure()}
+            result = _unread(cloud, error) or {"failed": True, **_failure(error)}
         except Exception as error:  # a bug must not take the other clouds' audit away
-            result = {"failed": True, "msg": _described(error)}
+            result = {"failed": True, **_failure(error)}
         if not result.get("cloud"):
             result["cloud"] = _known_facts(cloud.settings) or None
         for check in result.get("checks", ()):
@@ -138,8 +139,8 @@ def _unread(cloud: Cloud, error: TaskError) -> Json | None:
     return {"changed": False, "checks": unread_checks(cloud.authority, error.message)}
 
 
-def _described(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+def _failure(error: Exception) -> Json:
+    return as_task_error(error).failure()
 
 
 def _known_facts(settings: CloudSettings) -> dict[str, str]:

@@ -144,7 +144,7 @@ def test_the_options_are_those_of_the_role(audit: Audit) -> None:
     ("failure", "message"),
     [
         (AwsError("GetRole failed: no.", "Grant it."), "GetRole failed: no. Grant it."),
-        (KeyError("a bug"), "KeyError: 'a bug'"),
+        (KeyError("a bug"), "KeyError: 'a bug'. Report this as a bug."),
     ],
     ids=["an error of AWS", "a bug"],
 )
@@ -214,7 +214,7 @@ def test_invalid_variables_are_an_error_of_their_cloud(audit: Audit) -> None:
     ("error", "message"),
     [
         (AnsibleUndefinedVariable("'x' is undefined"), "'x' is undefined"),
-        (KeyError("a bug"), "KeyError: 'a bug'"),
+        (KeyError("a bug"), "KeyError: 'a bug'. Report this as a bug."),
     ],
     ids=["undefined", "a bug"],
 )
