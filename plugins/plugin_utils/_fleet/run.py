@@ -171,7 +171,7 @@ class Run:
             self._begin_batch(len(clouds))
             if self._next > 1:
                 self._plan_again(clouds)
-        done_for = _by_cloud(self._carried_out(clouds))
+        done_for = _by_cloud(self._execute(clouds))
         if self._engine.is_stopped:
             self.stopped = True
             clouds = [cloud for cloud in clouds if cloud in done_for]
@@ -209,7 +209,7 @@ class Run:
         clouds = [*planned, *self._of_role.values()]
         return grouped({cloud.name: self._engine.notices(cloud) for cloud in clouds})
 
-    def _carried_out(self, clouds: t.Sequence[Cloud]) -> list[Done]:
+    def _execute(self, clouds: t.Sequence[Cloud]) -> list[Done]:
         batch = dict.fromkeys(cloud for cloud in clouds if cloud.is_pending)
         if self.options.check_mode:
             done = self._engine.predict(batch)

@@ -19,7 +19,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.diges
     Digests,
     Step,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import WOULD_CHANGE
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import (
+    FAILED,
+    WOULD_CHANGE,
+)
 
 # Why a change is refused, in the details of the error.
 BEFORE_DIFFERS, AFTER_DIFFERS, NOT_IN_PLAN = "before_differs", "after_differs", "not_in_plan"
@@ -61,7 +64,7 @@ class Binding:
         wanting: others whose wants are part of it.
         """
         entry = self._content["documents"].get(step.document, {"clouds": {}})
-        of_clouds = {cloud: _parsed(one) for cloud, one in entry["clouds"].items()}
+        of_clouds = {cloud: Change.of_json(one) for cloud, one in entry["clouds"].items()}
         for cloud in step.clouds:
             if cloud not in of_clouds:
                 raise self._not_planned(step.document, cloud)
@@ -71,7 +74,7 @@ class Binding:
                     "rolled back, or another writer changed the document. A plan is applied once.",
                     MADE_BEFORE,
                 )
-        shared = _parsed(entry["shared"])
+        shared = Change.of_json(entry["shared"])
         own = _together(of_clouds[cloud] for cloud in step.clouds)
         others = _together(one for cloud, one in of_clouds.items() if cloud not in step.clouds)
         wanted = _together(one for cloud, one in of_clouds.items() if cloud in wanting)
@@ -96,14 +99,14 @@ class Binding:
         show.
         """
         entry = self._content["documents"][document]
-        rest = digests - _parsed(entry["changes"]).parts
+        rest = digests - Change.of_json(entry["changes"]).parts
         return self._digester.together(document, rest) == entry["unchanged"]
 
     def _not_planned(self, document: str, cloud: str) -> RefusedError:
         state = self.clouds.get(cloud)
         found = {
             None: "it does not have this cloud",
-            "failed": "this cloud failed when it was made",
+            FAILED: "this cloud failed when it was made",
             WOULD_CHANGE: "it has none of this document for this cloud",
         }.get(state, f"when it was made, this cloud was {str(state).replace('_', ' ')}")
         return _refused(
@@ -118,10 +121,6 @@ def _ignore(_document: str, _clouds: tuple[str, ...]) -> None:
 
 def _together(changes: t.Iterable[Change]) -> Change:
     return functools.reduce(Change.__or__, changes, Change())
-
-
-def _parsed(found: t.Mapping[str, t.Any]) -> Change:
-    return Change(frozenset(found["before"]), frozenset(found["after"]))
 
 
 def _refused(message: str, why: str) -> RefusedError:

@@ -83,6 +83,11 @@ class Change:
         """As it stands in the file."""
         return {"before": sorted(self.removed), "after": sorted(self.added)}
 
+    @classmethod
+    def of_json(cls, found: t.Mapping[str, t.Any]) -> Change:
+        """What stands in the file as this."""
+        return cls(frozenset(found["before"]), frozenset(found["after"]))
+
 
 def parts_of(document: t.Any, arns: t.Mapping[str, str] | None = None) -> list[str]:
     """The parts of a document by meaning. Two policies with the same parts mean the same; what is no

@@ -20,8 +20,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files import si
 
 _NAME = "applied_plans"
 
-# A document, and a cloud that it was changed for.
-Change = tuple[str, str]
+DocumentAndCloud = tuple[str, str]
 
 
 class PlanRecord:
@@ -31,10 +30,10 @@ class PlanRecord:
         self._directory, self._salt, self._key = directory, salt, key
         self._run_id = run_id
 
-    def made(self) -> dict[Change, str]:
+    def made(self) -> dict[DocumentAndCloud, str]:
         """The changes that runs have made, each with the run and the time as a message names them."""
         salt = self._salt.encode()
-        found: dict[Change, str] = {}
+        found: dict[DocumentAndCloud, str] = {}
         for line in signed_lines.read(self._directory, _NAME, self._key, lambda line: salt in line):
             if line.get("plan") == self._salt:
                 when = f"at {line['made_at']} by run {line['run_id']}"

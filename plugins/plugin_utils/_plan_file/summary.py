@@ -25,6 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
     missing_statements,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import FAILED
 
 # How a summary begins: another file is never replaced by one.
 HEAD = "# Plan for Anyscale clouds\n"
@@ -79,7 +80,7 @@ def summary_of(
         lines += ["## Warnings", ""]
         lines += [f"- {_code(text, _MOST_CHARS_OF_MESSAGE)}" for text in notices]
         lines.append("")
-    failed = {name: one for name, one in outcomes.items() if one["state"] == "failed"}
+    failed = {name: one for name, one in outcomes.items() if one["state"] == FAILED}
     if failed:
         lines += ["## Failed: not part of the plan", ""]
         lines += [
