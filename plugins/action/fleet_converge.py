@@ -40,9 +40,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.register
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.next_plays import pass_on
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.in_use import PlanInUse
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.store import (
     OPTION as PLAN_OPTION,
-    PlanInUse,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.services import Services

@@ -35,7 +35,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.directory
     check_writable_directory,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import open_plain
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file import content
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.binding import Binding
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.record import PlanRecord
@@ -48,11 +47,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.summa
     summary_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import WOULD_CHANGE
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 OPTION = option("plan_file", "onboard_plan_file")
-AGE_OPTION = option("plan_max_age_hours", "onboard_plan_max_age_hours")
 # A plan for ten thousand clouds has about 10 MB.
 _MOST_BYTES = 64 * 1024 * 1024
 _REMEDY = "Set it to the path of a file that does not exist, or of a plan file to be replaced."
@@ -154,72 +150,6 @@ class PlanStore:
             ) from error
         record = PlanRecord(self._backups, binding.salt, key, self._run_id)
         binding.made, binding.on_made = record.made(), record.add
-
-
-class PlanInUse:
-    """What a run has to do with a plan file: in check mode it records what the file is to show, else it
-    is bound to it.
-    """
-
-    def __init__(self, path: str, clouds: Clouds, check_mode: bool, max_age_hours: int) -> None:
-        """Raises InputError if the file cannot be used, if the plan is too old to be applied, or if the
-        engine does not converge all clouds itself: what tasks write is not compared with it.
-        """
-        if clouds.for_role:
-            names = [f"{name} ({why})" for name, why in clouds.for_role.items()]
-            raise InputError(
-                f"{OPTION} cannot bind clouds that are left to tasks of their own: "
-                f"{summarize_names(names)}.",
-                "Let the engine converge them (see 'left to tasks' in the documentation of fleets), or "
-                "select other clouds.",
-            )
-        self.store = PlanStore(path, clouds.for_engine.values())
-        self.recorder = PlanRecorder() if check_mode else None
-        self.binding = None if check_mode else self.store.read()
-        if self.binding:
-            refuse_old(self.binding.made_at, max_age_hours)
-        else:
-            self.store.check_writable()
-
-    def notices(self, clouds: Clouds) -> list[str]:
-        """What the operator should know before clouds are converged."""
-        if self.binding is None:
-            return []
-        left_out = [
-            name
-            for name, state in self.binding.clouds.items()
-            if state == WOULD_CHANGE and name not in clouds.for_engine
-        ]
-        if not left_out:
-            return []
-        return [
-            f"The plan of {self.binding.made_at} also has clouds that this run does not have: "
-            f"{summarize_names(left_out)}."
-        ]
-
-    def finish(self, outcomes: Outcomes) -> str:
-        """Write what was recorded. Returns what to tell the operator at the end of the run, if
-        anything.
-        """
-        if self.recorder is None:
-            return ""
-        self.store.write(outcomes, self.recorder)
-        return (
-            f"The plan is in {self.store.path}. Review {self.store.summary_path}, then run the same "
-            "command without --check (or fleet_mode=check) to apply it."
-        )
-
-
-def refuse_old(made_at: str, max_age_hours: int, now: datetime.datetime | None = None) -> None:
-    """Raise for a plan that was made too long ago: who approved it approved it for then."""
-    now = now or datetime.datetime.now(datetime.timezone.utc)
-    hours = (now - datetime.datetime.fromisoformat(made_at)) / datetime.timedelta(hours=1)
-    if hours > max_age_hours:
-        raise InputError(
-            f"The plan of {OPTION} was made at {made_at}, {hours:.0f} hours ago, and {AGE_OPTION} is "
-            f"{max_age_hours}.",
-            "Make a new plan with --check, and review that, or allow this one with a higher number.",
-        )
 
 
 def _given_key(clouds: t.Iterable[Cloud]) -> str | None:

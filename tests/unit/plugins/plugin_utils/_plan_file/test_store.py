@@ -8,8 +8,6 @@ it was written as.
 
 from __future__ import annotations
 
-import contextlib
-import datetime
 import os
 import typing as t
 from pathlib import Path
@@ -17,16 +15,11 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file import store as subject
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.recorder import (
     PlanRecorder,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.store import (
-    PlanInUse,
-    PlanStore,
-    refuse_old,
-)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.store import PlanStore
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._fleet.fleet_in_memory import (
     cloud_of,
 )
@@ -142,34 +135,6 @@ def test_clouds_with_different_keys_have_no_plan(tmp_path: Path) -> None:
     clouds = [cloud_of("a", tmp_path, backup_key=KEY), cloud_of("b", tmp_path)]
     with pytest.raises(InputError, match="cloud_iam_backup_key"):
         PlanStore(str(tmp_path / "plan.json"), clouds)
-
-
-def test_clouds_that_are_left_to_tasks_cannot_be_bound(tmp_path: Path) -> None:
-    clouds = Clouds(for_role={"a": "the connection is ssh"})
-    with pytest.raises(InputError, match=r"a \(the connection is ssh\)"):
-        PlanInUse(str(tmp_path / "plan.json"), clouds, check_mode=True, max_age_hours=1)
-
-
-MADE = "2027-01-05T09:00:00+00:00"
-AGES = {
-    "at once": ("2027-01-05T09:00:00+00:00", 1, False),
-    "at the end of the time": ("2027-01-12T09:00:00+00:00", 168, False),
-    "a little later": ("2027-01-12T09:00:01+00:00", 168, True),
-    "in another time zone": ("2027-01-05T12:30:00+02:00", 1, True),
-    "by a clock that is behind": ("2027-01-05T08:00:00+00:00", 1, False),
-}
-
-
-@pytest.mark.parametrize("case", AGES)
-def test_a_plan_is_applied_within_a_time(case: str) -> None:
-    now, hours, is_old = AGES[case]
-    with pytest.raises(InputError) if is_old else contextlib.nullcontext() as caught:
-        refuse_old(MADE, hours, datetime.datetime.fromisoformat(now))
-    if is_old:
-        message = t.cast("pytest.ExceptionInfo[InputError]", caught).value
-        assert f"made at {MADE}" in message.message
-        assert "onboard_plan_max_age_hours" in message.message
-        assert "--check" in message.remedy
 
 
 def test_what_cannot_be_recorded_is_not_applied(tmp_path: Path) -> None:
