@@ -26,9 +26,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.summary
     closing_lines,
     counts_of,
     failed_clouds,
-    left_out,
     lines_of,
     lines_to_add,
+    not_in_recap,
     written_in_part,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
@@ -64,7 +64,7 @@ class ActionModule(FleetAction):
         of_plan = [run["of_plan"]] if run.get("of_plan") else []
         # As they stand: in the result of a task they would be quoted, and could not be pasted.
         more = [run[name] for name in ("batches", "kept") if run.get(name)]
-        unseen = left_out(outcomes)
+        unseen = not_in_recap(outcomes)
         told = [*([to_add] if to_add else []), *closing, *unseen, *more, *of_plan]
         display.display("\n".join(["", *told]))
         result: dict[str, t.Any] = {

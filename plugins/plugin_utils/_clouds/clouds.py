@@ -70,11 +70,11 @@ _NAMES = (
 @dataclasses.dataclass
 class Clouds:
     """The clouds of a run: those of the engine, and those that it leaves to tasks of their own,
-        each with the reason; and the ring of each.
+    each with the reason; and the ring of each.
 
     of_role: the latter themselves. assumed_roles: the ARNs of the roles that are assumed for those
-        without an error. control_planes: those of the control-plane roles of the clouds of the
-        inventory that the operator vouches for, as far as their hosts name them.
+    without an error. control_planes: those of the control-plane roles of the clouds of the inventory
+    that the operator vouches for, as far as their hosts name them.
     """
 
     for_engine: dict[str, Cloud] = dataclasses.field(default_factory=dict)
@@ -83,11 +83,6 @@ class Clouds:
     rings: dict[str, str | None] = dataclasses.field(default_factory=dict)
     assumed_roles: set[str] = dataclasses.field(default_factory=set)
     control_planes: frozenset[str] = frozenset()
-
-    @property
-    def of_all(self) -> dict[str, Cloud]:
-        """Both kinds."""
-        return {**self.for_engine, **self.of_role}
 
     def refuse_tasks(self) -> None:
         """Refuse the clouds that need tasks of their own, for a playbook that has none."""

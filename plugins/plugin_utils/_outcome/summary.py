@@ -108,7 +108,7 @@ def closing_lines(
     ]
 
 
-def left_out(outcomes: Outcomes) -> list[str]:
+def not_in_recap(outcomes: Outcomes) -> list[str]:
     """What the recap of hosts has not, of many clouds that failed."""
     count = len(_clouds_in(outcomes, FAILED))
     if count <= MOST_FAILED:

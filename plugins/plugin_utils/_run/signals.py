@@ -66,11 +66,11 @@ def _watched_signals(watch: t.Callable[[int], None]) -> t.Iterator[None]:
     os.set_blocking(writer, False)
     watcher = threading.Thread(target=watch, args=[reader], daemon=True)
     watcher.start()
-    others = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    earlier = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
         yield
     finally:
-        signal.set_wakeup_fd(others)
+        signal.set_wakeup_fd(earlier)
         os.write(writer, _END)
         watcher.join()
         os.close(reader)

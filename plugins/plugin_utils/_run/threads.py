@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Do something for many documents or clouds at once.
+"""Threads for many documents or clouds at once, which share the memory that they free.
 
 This plugin util is private to the collection.
 """

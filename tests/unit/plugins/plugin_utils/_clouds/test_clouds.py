@@ -158,8 +158,9 @@ def test_a_bucket_that_is_not_the_registered_one_is_said(case: str) -> None:
     vision = {"cloud_iam_account_id": "123456789012", **named}
     action = action_of(**{"vision": vision, "vision-lab": dev, "vision-dev": dev})
     read = CloudVariables(action, "local").read
-    for uses_engine in (True, False):
-        notices = read(["vision"], uses_engine, {}).of_all["vision"].notices
+    by_engine, by_tasks = read(["vision"], True, {}), read(["vision"], False, {})
+    for cloud in (by_engine.for_engine["vision"], by_tasks.of_role["vision"]):
+        notices = cloud.notices
         assert [words] == [notice[: len(words)] for notice in notices] if words else not notices
 
 

@@ -19,9 +19,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.summary
     closing_lines,
     counts_of,
     failed_clouds,
-    left_out,
     lines_of,
     lines_to_add,
+    not_in_recap,
     written_in_part,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import Invocation
@@ -72,7 +72,7 @@ def test_every_cloud_counts_once() -> None:
     ids=["few", "many"],
 )
 def test_what_the_recap_has_not_is_said(more: int, lines: list[str]) -> None:
-    assert left_out({str(number): FAILED for number in range(MOST_FAILED + more)}) == lines
+    assert not_in_recap({str(number): FAILED for number in range(MOST_FAILED + more)}) == lines
 
 
 def test_a_predicted_change_counts_as_one() -> None:
