@@ -40,6 +40,11 @@ description:
     looks like an ID. So a cloud keeps its name whatever is registered later, and whatever can be
     read of other clouds. A host of another source that has the cloud's ID as C(cloud_iam_cloud_id)
     is that cloud."
+  - "B(Missing clouds): a cloud that the fleet file lists and that the API does not return, or whose
+    resources cannot be read, or that has none, has a host all the same, so that it is not passed
+    over: audits and onboardings fail for it, with the reason in C(anyscale_not_read). Where the API
+    does not return it, the host has the name that the fleet file lists, with C(-missing) appended
+    where that name is taken. With C(skip), it has none."
   - "B(Groups): hosts are in C(anyscale_clouds), and those of clouds that are neither covered nor
     named in the fleet file in C(anyscale_uncovered) instead, which only audits look at. All are in
     C(account_<account id>), C(region_<region>), C(bucket_<bucket>) and C(ring_<ring>) if these are
@@ -61,7 +66,8 @@ description:
     C(anyscale_provider), C(anyscale_applicable), from the fleet file C(anyscale_ring) and
     C(anyscale_tags), and C(anyscale_authority) (C(covered) and C(listed); if covered is V(true)
     C(listed_by_id), else C(reason), C(lines), C(contested), C(uncovered) and C(inputs)). An unknown
-    fact is V(null)."
+    fact is V(null). Of a cloud that could not be read, only C(anyscale_not_read), its ID or name,
+    its ring and its tags are known."
   - "B(Connection): no variable of the connection is set. The playbooks of this collection run on
     the controller; plays of your own need C(connection: local)."
   - "B(Other inventory sources) must be read before this one: put its C(-i) last, or give its file
@@ -135,6 +141,8 @@ options:
       - The clouds to create hosts for, by name, ID, or shell pattern of either, such as V(*-prod).
         What looks like an ID (V(cld_...)) matches IDs alone. If not set, all clouds.
       - The resources of other clouds are not read, which saves one call per cloud.
+      - A cloud that the fleet file lists and that the API does not return has a host whatever is set
+        here.
     type: list
     elements: str
     default: []
@@ -158,7 +166,7 @@ options:
         cannot be read, a role, a bucket or an account that the API does not return, a cloud in the
         fleet file or in O(clouds) that does not exist, a name that is taken, and a cloud that is
         listed in the fleet file and not covered. With V(false), a cloud that cannot be
-        read has no host; a cloud with missing information has one.
+        read has no host unless the fleet file lists it; a cloud with missing information has one.
 requirements:
   - python >= 3.10
   - boto3 >= 1.34 (the API is called with urllib3, which comes with it)

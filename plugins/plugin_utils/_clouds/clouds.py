@@ -45,6 +45,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.register
     VARIABLE as REGISTERED_BUCKET,
     RegisteredBuckets,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.hosts import NOT_READ
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.rollout import unknown_rings
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
@@ -64,6 +65,7 @@ _NAMES = (
     REGISTERED_BUCKET,
     BUCKET_REGION,
     authority.VARIABLE,
+    NOT_READ,
 )
 
 
@@ -195,6 +197,8 @@ class CloudVariables:
         try:
             values = self._hosts.templated(variables, _NAMES)
             self._hosts.refuse_merged(name)
+            if values.get(NOT_READ):
+                raise RefusedError(str(values[NOT_READ]))
             refuse_unknown_variables(variables, name)
             allowed = authority.readable if self._reads_only else authority.permitted
             settings = parse_settings(allowed(values))

@@ -44,18 +44,28 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.probl
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.resource import (
     CloudResource,
     JsonObject,
+    missing_cloud,
 )
 
 _UNSAFE_IN_GROUP = re.compile(r"\W")
-_UNREADABLE = "These clouds cannot be read and are left out"
-_NO_RESOURCES = "These clouds have no resources and are left out"
+_UNREADABLE = "These clouds cannot be read, and are left out unless the fleet file lists them"
+_NO_RESOURCES = "These clouds have no resources, and are left out unless the fleet file lists them"
+_EMPTY = (
+    "Anyscale says that this cloud has no resources. Complete its set-up, or remove it from the fleet "
+    "file and delete it."
+)
 _NO_PRIMARY = (
     "These clouds do not have exactly one primary resource, so none of their hosts converges a "
     "compute config"
 )
+_MISSING = "The fleet file has clouds that the API does not return"
 _AMBIGUOUS = "Several clouds have these names of the fleet file, so that its settings apply to none"
 _RENAMED = "The ID is appended to the host names of these clouds, since the names are taken"
+_FIX = "Fix the cause, then run again."
+_COMPLETE = "Complete their set-up, or delete them."
 _CHECK = "Check the spelling, and the organization that the token belongs to."
+# A host variable: why there is nothing to look at of a cloud that the operator asks for.
+NOT_READ = "anyscale_not_read"
 # Which role is assumed, and what is sent to it, is up to ``allow`` as well.
 _ASSUMED = ("cloud_iam_assume_role_arn", "cloud_iam_assume_role_external_id")
 
@@ -86,7 +96,8 @@ def build_fleet(
     problems: list[Problem] = []
     asked_for = frozenset(fleet_file.clouds) if fleet_file.allow else None
     resources = [resource for row in rows for resource in _resources(row, asked_for, problems)]
-    problems += _unmet_names(fleet_file, resources, rows)
+    missing = _unmet_names(fleet_file, resources, rows)
+    problems += [Problem(_MISSING, name, _CHECK) for name in missing]
     ambiguous = _ambiguous_names(fleet_file, resources)
     problems += [
         Problem(_AMBIGUOUS, name, "Name the clouds by their IDs.", False) for name in ambiguous
@@ -103,6 +114,8 @@ def build_fleet(
         if resource.is_applicable
     }
     hosts += _judged(inputs, _control_planes(resources, fleet_file), fleet_file, problems)
+    hosts += _not_read(names, fleet_file)
+    hosts += _missing(missing, fleet_file, {**(taken or {}), **dict.fromkeys(names.values(), "")})
     return sorted(hosts, key=lambda host: host.name), problems
 
 
@@ -146,6 +159,48 @@ def _judged(
     return hosts
 
 
+def _not_read(names: t.Mapping[CloudResource, str], fleet_file: FleetFile) -> list[Host]:
+    """Hosts for the clouds that the operator lists and that could not be read. One that is not listed
+    can be registered by anybody, and makes no run fail.
+    """
+    unread = {
+        name: Inputs(resource, fleet_file, {})
+        for resource, name in names.items()
+        if resource.not_read
+    }
+    return [
+        _not_read_host(name, inputs)
+        for name, inputs in unread.items()
+        if inputs.described.listed and not inputs.wanted.get("skip")
+    ]
+
+
+def _missing(
+    missing: t.Iterable[str], fleet_file: FleetFile, taken: t.Mapping[str, str]
+) -> list[Host]:
+    """Hosts for the clouds that only the fleet file knows. taken: the names of all other hosts."""
+    inputs = []
+    for key in missing:
+        settings = fleet_file.settings([key])
+        if not settings.get("skip"):
+            inputs.append(Inputs(missing_cloud(key), FleetFile(settings), {}))
+    names = host_names([one.resource for one in inputs], (), taken)
+    return [_not_read_host(name, one) for name, one in zip(names, inputs, strict=True)]
+
+
+def _not_read_host(name: str, inputs: Inputs) -> Host:
+    """A host for a cloud of which there is nothing to look at, so that no run for all clouds looks
+    like one that was about this one as well.
+    """
+    facts = {
+        **inputs.resource.unread_facts(),
+        "anyscale_ring": inputs.settings.get("ring"),
+        "anyscale_tags": inputs.settings.get("tags", {}),
+        NOT_READ: inputs.resource.not_read,
+    }
+    return Host(name, facts, _groups(CLOUDS_GROUP, facts))
+
+
 def _resources(
     row: JsonObject, asked_for: t.Collection[str] | None, problems: list[Problem]
 ) -> list[CloudResource]:
@@ -164,11 +219,12 @@ def _resources(
     alone = CloudResource(cloud, {}, is_listed=row["chosen"] and not may_be_on_aws(cloud))
     is_error = asked_for is None or any(name in asked_for for name in alone.names())
     if row["failure"]:
-        who = f"{alone.label} ({row['failure']})"
-        problems.append(Problem(_UNREADABLE, who, "Fix the cause, then run again."))
-    elif rows is not None and not readable:
-        remedy = "Complete their set-up, or delete them."
-        problems.append(Problem(_NO_RESOURCES, alone.label, remedy, is_error))
+        problems.append(Problem(_UNREADABLE, f"{alone.label} ({row['failure']})", _FIX))
+        text = f"This cloud cannot be read: {row['failure']} {_FIX}"
+        return [dataclasses.replace(alone, not_read=text)]
+    if rows is not None and not readable:
+        problems.append(Problem(_NO_RESOURCES, alone.label, _COMPLETE, is_error))
+        return [dataclasses.replace(alone, not_read=_EMPTY)]
     if not readable:
         return [alone]
     primary = [key for key, found in readable.items() if found.get("is_default") is True]
@@ -217,7 +273,7 @@ def _ambiguous_names(fleet_file: FleetFile, resources: t.Iterable[CloudResource]
 
 def _unmet_names(
     fleet_file: FleetFile, resources: t.Iterable[CloudResource], rows: t.Iterable[JsonObject]
-) -> list[Problem]:
+) -> list[str]:
     """The names in the fleet file that no cloud has."""
     known = {name for resource in resources for name in resource.names()}
     unread = {
@@ -227,9 +283,7 @@ def _unmet_names(
         for key in ("name", "id")
     }
     return [
-        Problem("The fleet file has clouds that the API does not return", name, _CHECK)
-        for name in fleet_file.clouds
-        if name not in known and not _is_within(name, unread)
+        name for name in fleet_file.clouds if name not in known and not _is_within(name, unread)
     ]
 
 

@@ -22,6 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.api import (
+    is_id,
     is_shaped_like_id,
     may_be_on_aws,
 )
@@ -30,6 +31,13 @@ JsonObject = dict[str, t.Any]
 
 # https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html
 _UNKNOWN_MOMENT = "~"
+# In the place of the ID of a cloud that is listed by its name and that the API does not return.
+_NO_ID = "missing"
+_NOT_RETURNED = (
+    "The fleet file lists this cloud, and the Anyscale API does not return it. If it was deleted, "
+    "remove it from the fleet file; if it is not registered yet, set skip to true for it there. Else "
+    "check the spelling, and the organization that the token belongs to."
+)
 _REGION = re.compile(
     r"[a-z]{2}(-gov|-iso[a-z]?)?-(central|(north|south)?(east|west)|north|south)-[0-9]{1,2}\Z"
 )
@@ -40,12 +48,15 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 class CloudResource:
     """One cloud resource as the API returns it, or only the cloud (``row`` is empty) if its
     resources were not read.
+
+    not_read: why not, and what to do; empty if nobody has asked for them.
     """
 
     cloud: JsonObject
     row: JsonObject
     is_primary: bool = True
     is_listed: bool = True
+    not_read: str = ""
 
     @functools.cached_property
     def cloud_id(self) -> str:
@@ -169,6 +180,15 @@ class CloudResource:
             "anyscale_tags": {},
         }
 
+    def unread_facts(self) -> JsonObject:
+        """Those of a cloud of which nothing was read: all unknown but what it is called."""
+        known_id = None if self.cloud_id == _NO_ID else self.cloud_id
+        return {
+            **dict.fromkeys(self.facts()),
+            "anyscale_cloud_id": known_id,
+            "anyscale_cloud_name": self.cloud_name,
+        }
+
     def ids(self) -> tuple[str, ...]:
         """The names in a fleet file that nobody else can take, the most specific last."""
         return (self.cloud_id, f"{self.cloud_id}.{self.name}") if self.name else (self.cloud_id,)
@@ -194,6 +214,14 @@ class CloudResource:
         resource = _safe(self.name or "") or self.resource_id
         safe = self.cloud_host_name if self.is_primary else f"{self.cloud_host_name}.{resource}"
         return safe, f"{safe}-{self.cloud_id}", f"{self.cloud_id}.{self.resource_id}"
+
+
+def missing_cloud(name: str) -> CloudResource:
+    """A cloud or a resource that only the fleet file knows, by its name or its ID."""
+    is_known = is_id(name) and is_shaped_like_id(name)
+    return CloudResource(
+        {"id": name if is_known else _NO_ID, "name": name}, {}, not_read=_NOT_RETURNED
+    )
 
 
 def _safe(name: str) -> str:

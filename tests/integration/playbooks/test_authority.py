@@ -128,6 +128,33 @@ def test_an_audit_of_no_cloud_fails_where_one_is_required(sandbox: Sandbox, tmp_
     assert not report["failed"], "of a task that fails, Ansible publishes nothing"
 
 
+def test_a_listed_cloud_that_is_not_returned_is_not_passed_over(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """No audit succeeds that did not look at it, and no onboarding looks like one that has converged
+    it. Neither says anything where a limit leaves it out.
+    """
+    listed = {OWN.cloud_id: {}, "cld_gone": {"ring": "canary"}}
+    inventory = plugin_inventory(tmp_path, allow=ALLOW, clouds=listed)
+    why = "The fleet file lists this cloud, and the Anyscale API does not return it."
+    audit = run_playbook(sandbox, "audit", inventory)
+    assert audit.exit_status == 2
+    assert audit.failed() == {"cld_gone"}
+    assert f"failed: cld_gone, Audit: {why}" in audit.output
+    assert checks_of(audit, tmp_path)[OWN.name]
+
+    onboarded = run_playbook(sandbox, "onboard", inventory)
+    assert onboarded.exit_status == 2
+    assert onboarded.failed() == {"cld_gone"}
+    assert onboarded.counts["changed"] == 1
+    assert why in onboarded.output
+    assert "cld_gone" not in written(onboarded)
+
+    limit = ("--limit", OWN.name)
+    assert run_playbook(sandbox, "onboard", inventory, *limit).exit_status == 0
+    assert run_playbook(sandbox, "audit", inventory, *limit).exit_status == 0
+
+
 def test_the_operators_own_variables_are_permitted(sandbox: Sandbox, tmp_path: Path) -> None:
     inventory = plugin_inventory(tmp_path, allow=ALLOW, clouds={OWN.cloud_id: {}})
     (tmp_path / "host_vars").mkdir()

@@ -295,3 +295,23 @@ def test_a_playbook_without_tasks_refuses_the_clouds_that_need_some() -> None:
     assert error is not None
     assert "because the connection is ssh" in error.failure()["msg"]
     assert "onboard and -e fleet_clouds=lab" in error.failure()["msg"]
+
+
+@pytest.mark.parametrize("reads_only", [False, True])
+@pytest.mark.parametrize("uses_engine", [False, True])
+def test_a_cloud_that_there_is_nothing_to_read_of_is_refused(
+    reads_only: bool, uses_engine: bool
+) -> None:
+    """Whatever is set for its host, and without a task of its own, which would not say why."""
+    given = {
+        **OF_THE_INVENTORY,
+        "cloud_iam_account_id": "123456789012",
+        "cloud_iam_cloud_id": "cld_1",
+        "anyscale_not_read": "Anyscale does not return it: {{ 7 * 7 }}.",
+    }
+    variables = CloudVariables(action_of(vision=given), "local", reads_only=reads_only)
+    clouds = variables.read(["vision"], uses_engine, {})
+    assert not clouds.for_role
+    error = clouds.for_engine["vision"].error
+    assert error is not None
+    assert error.failure()["msg"] == given["anyscale_not_read"]

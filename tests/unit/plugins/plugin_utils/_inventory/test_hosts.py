@@ -39,11 +39,14 @@ EAST = {"name": "east", "cloud_resource_id": "cldrsrc_e", "is_default": False}
 
 
 def made(
-    rows: t.Iterable[Json], document: t.Any = None, mark: bool = False
+    rows: t.Iterable[Json],
+    document: t.Any = None,
+    mark: bool = False,
+    taken: t.Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Host], list[tuple[str, bool]]]:
     if not isinstance(document, dict) or "allow" not in document:
         document = {"allow": ALLOW_ALL, **(document or {})}
-    hosts, problems = build_fleet(rows, parse_fleet_file(document), mark=mark)
+    hosts, problems = build_fleet(rows, parse_fleet_file(document), mark=mark, taken=taken)
     assert len({host.name for host in hosts}) == len(hosts)
     return {host.name: host for host in hosts}, summaries(problems)
 
@@ -260,7 +263,8 @@ class TestHostNames:
     @staticmethod
     def names(rows: list[Json], listed: Json) -> dict[str, str]:
         hosts, _messages = made(rows, {"clouds": listed})
-        return {host.variables["anyscale_resource_id"]: name for name, host in hosts.items()}
+        ids = {name: host.variables["anyscale_resource_id"] for name, host in hosts.items()}
+        return {resource_id: name for name, resource_id in ids.items() if resource_id}
 
     @pytest.mark.parametrize(
         ("squatter", "clouds", "expected"),
@@ -285,7 +289,7 @@ class TestHostNames:
         """The variables of that resource must not become those of the other cloud."""
         victim = {**at(1, "prod", "cld_1"), "resources": None, "failure": "HTTP 500."}
         hosts, _messages = made([victim, squatter], {"clouds": clouds})
-        assert list(hosts) == [expected]
+        assert [name for name in hosts if name != "prod"] == [expected]
 
     def test_the_order_of_the_api_changes_nothing(self) -> None:
         rows = [
@@ -660,6 +664,89 @@ class TestNotApplicable:
         assert not made([cloud], mark=True)[0]
 
 
+LISTED = {"clouds": {"cld_1": {}}}
+GONE = "The fleet file lists this cloud, and the Anyscale API does not return it"
+NOT_READ: dict[str, tuple[list[Json], Json, dict[str, str]]] = {
+    "listed by its ID": ([row()], {"clouds": {"cld_9": {}}}, {"cld_9": GONE}),
+    "listed by its name": ([row()], {"clouds": {"vision": {}}}, {"vision": GONE}),
+    "all of them, as with the token of another organization": (
+        [],
+        {"clouds": {"cld_9": {}, "vision": {}}},
+        dict.fromkeys(("cld_9", "vision"), "the organization that the token"),
+    ),
+    "a resource": ([row()], {"clouds": {"speech.east": {}}}, {"speech.east": GONE}),
+    "a resource, by the ID": ([row()], {"clouds": {"cld_1.x": {}}}, {"cld_1.x-missing": GONE}),
+    "nothing is permitted": ([], {"clouds": {"cld_9": {}}, "allow": {}}, {"cld_9": "skip to true"}),
+    "listed for later": ([row()], {"clouds": {"cld_9": {"skip": True}}}, {}),
+    "not among the clouds to read": ([row(resources=None, chosen=False)], LISTED, {}),
+    "unreadable": (
+        [row(resources=None, failure="HTTP 500.")],
+        LISTED,
+        {"speech": r"cannot be read: HTTP 500\. Fix the cause"},
+    ),
+    "unreadable, and not listed": ([row(resources=None, failure="HTTP 500.")], {}, {}),
+    "without resources": ([row(resources=[])], LISTED, {"speech": "no resources"}),
+    "without resources, and not listed": ([row(resources=[])], {}, {}),
+    "not applicable": ([row("speech", k8s())], LISTED, {}),
+    "a group": ([], {"clouds": {"all": {}}}, {"all-missing": GONE}),
+    "this machine": ([], {"clouds": {"localhost": {}}}, {"localhost-missing": GONE}),
+    "the name of a host": ([row("a b")], {"clouds": {"a_b": {}}}, {"a_b-missing": GONE}),
+    "no name for a host": ([], {"clouds": {"音声 {{ x }}": {}}}, {"x": GONE}),
+    "nothing of a name for a host": ([], {"clouds": {"音声": {}}}, {"missing": GONE}),
+    "like an ID": ([row()], {"clouds": {" cld_1": {}}}, {"cld_1-missing": GONE}),
+    "shaped like an ID": ([], {"clouds": {"cld_ x": {}}}, {"cld__x-missing": GONE}),
+}
+
+
+class TestNotRead:
+    """Clouds that the operator asks for, and of which there is nothing to look at."""
+
+    @pytest.mark.parametrize("case", NOT_READ)
+    def test_what_is_listed_has_a_host_that_says_why(self, case: str) -> None:
+        rows, document, expected = NOT_READ[case]
+        hosts = made(rows, document, taken={"all": ""})[0]
+        found = {
+            name: host.variables["anyscale_not_read"]
+            for name, host in hosts.items()
+            if "anyscale_not_read" in host.variables
+        }
+        assert found.keys() == expected.keys()
+        for name, text in expected.items():
+            assert re.search(text, found[name])
+            assert "anyscale_clouds" in hosts[name].groups
+
+    def test_only_what_the_operator_says_of_it_is_known(self) -> None:
+        document = {
+            "defaults": {"role": "ray", "compute_config": "ray", "tags": {"a": "1"}},
+            "clouds": {"cld_9": {"ring": "canary"}},
+        }
+        (host,) = made([], document)[0].values()
+        known = {name: value for name, value in host.variables.items() if value is not None}
+        assert known.pop("anyscale_not_read")
+        assert known == {
+            "anyscale_cloud_id": "cld_9",
+            "anyscale_cloud_name": "cld_9",
+            "anyscale_ring": "canary",
+            "anyscale_tags": {"a": "1"},
+        }
+        assert known.keys() < only().variables.keys()
+        assert host.groups == ("anyscale_clouds", "ring_canary")
+
+    def test_no_name_is_taken_for_an_id(self) -> None:
+        (host,) = made([], {"clouds": {"vision": {}}})[0].values()
+        assert host.variables["anyscale_cloud_id"] is None
+        assert host.variables["anyscale_cloud_name"] == "vision"
+
+    def test_no_other_cloud_gets_another_name(self) -> None:
+        rows = [row("a b"), row("speech", cloud_id="cld_2")]
+        before = {
+            found.variables["anyscale_cloud_id"]: name for name, found in made(rows)[0].items()
+        }
+        hosts = made(rows, {"clouds": {"a_b": {}, "cld_9": {}, "speech.x": {}}})[0]
+        after = {found.variables["anyscale_cloud_id"]: name for name, found in hosts.items()}
+        assert before.items() <= after.items()
+
+
 class TestProblems:
     @pytest.mark.parametrize(
         ("rows", "document", "expected"),
@@ -667,7 +754,7 @@ class TestProblems:
             pytest.param(
                 [row(resources=None, failure="HTTP 500.")],
                 None,
-                r"left out: speech \(cld_1\) \(HTTP 500\.\)",
+                r"cannot be read, .*: speech \(cld_1\) \(HTTP 500\.\)",
                 id="unreadable",
             ),
             pytest.param(
