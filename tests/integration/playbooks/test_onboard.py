@@ -611,6 +611,15 @@ def test_a_role_that_anyscale_may_not_pass_is_warned_of_once(
         output = run_playbook(running_sandbox, *onboard, *more).output
         assert output.count(told) == 1
         assert f"vision-dev, vision-prod: {told}" in output
+    # No call is made for a cloud in sync: the inventory says what is registered, or it is not known.
+    registered = f"anyscale_default_role_arn=arn:aws:iam::{clouds[0].account_id}:role/another"
+    for more, times in ([], 0), (["-e", registered], 1):
+        in_sync = run_playbook(
+            running_sandbox, "onboard", inventory, "--check", "--tags", "trust,pass_role", *more
+        )
+        assert in_sync.counts["in_sync"] == 2
+        assert in_sync.output.count(told) == times
+        assert "GET /api/v2/clouds/{id}/resources" not in in_sync.operations
     role = _role_playbook(tmp_path, [("main", "data-science-nodes")])
     alone = run_playbook(running_sandbox, role, inventory, "--check").output
     assert [f"{cloud.name}: {told}" in alone for cloud in clouds] == [True, True]

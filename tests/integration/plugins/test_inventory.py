@@ -496,7 +496,8 @@ class TestErrors:
         fleet.sandbox.fault(RESOURCES, status=403, message="Not yours.", resource=FLEET[0].cloud_id)
         done = fleet.run("ansible-inventory", "--graph")
         assert re.search(
-            r"cannot be read, .*: vision-prod \(cld_\w+\) \(.*Not yours\. Use the token of", done.stderr
+            r"cannot be read, .*: vision-prod \(cld_\w+\) \(.*Not yours\. Use the token of",
+            done.stderr,
         )
         assert (done.returncode == 0) is not strict
         assert ("vision-dev" in done.stdout, "vision-prod" in done.stdout) == (not strict, False)
