@@ -28,6 +28,8 @@ Json = dict[str, t.Any]
 # A read: the operation by its boto3 name, and the values of its arguments that name a resource.
 Read = tuple[str, ...]
 Answers = t.Iterator[tuple[Read, Json]]
+# What a resource on a page answers.
+AnswersAbout = t.Callable[[Json], Answers]
 Marker = dict[str, str]
 # The resources on the page at a marker, and the marker of the next page.
 ReadPage = t.Callable[[Marker], tuple[list[Json], t.Optional[Marker]]]
@@ -61,8 +63,7 @@ _VERSIONS = "PolicyVersionList"
 class _Pages:
     """The pages of one kind of resource in one account, and what they answer."""
 
-    def __init__(self, read_page: ReadPage, answers_about: t.Callable[[Json], Answers]) -> None:
-        """``answers_about`` returns what a resource on a page answers."""
+    def __init__(self, read_page: ReadPage, answers_about: AnswersAbout) -> None:
         self._read_page = read_page
         self._answers_about = answers_about
         self._lock = threading.Lock()
@@ -71,7 +72,9 @@ class _Pages:
         self._restart()
 
     def answer(self, read: Read) -> Json | None:
-        """The answer of a read, if a page has it; may load further pages to find it."""
+        """The answer of a read, if a page has it; may load further pages to find it. Other reads share
+        it.
+        """
         with self._lock:
             self._reads += 1
             while (
@@ -81,7 +84,7 @@ class _Pages:
             ):
                 self._load(self._next_page)
             packed = None if self._changed.intersection(read) else self._resources.get(read)
-        return None if packed is None else dict(self._answers_about(_unpacked(packed)))[read]
+        return None if packed is None else _answers(self._answers_about, packed)[read]
 
     def expect(self, reads: int) -> None:
         """Note that so many more reads are going to be requested, so that pages are read at once."""
@@ -126,8 +129,9 @@ def _packed(resource: Json) -> bytes:
 
 
 @functools.lru_cache(maxsize=64)  # the reads of one cloud follow one another
-def _unpacked(packed: bytes) -> Json:
-    return t.cast(Json, pickle.loads(zlib.decompress(packed)))
+def _answers(answers_about: AnswersAbout, packed: bytes) -> dict[Read, Json]:
+    """All that a resource of a page answers, with its policy documents decoded once for all of it."""
+    return dict(answers_about(decoded(pickle.loads(zlib.decompress(packed)))))
 
 
 class AwsManagedPolicies:
@@ -197,7 +201,7 @@ class BulkSession(AwsSession):
             return self._aws_managed.answer(read, lambda: self._call_iam(method, arguments))
         pages = self._of_roles if method in _READS_OF_ROLES else self._of_policies
         found = pages.answer(read)
-        return self._call_iam(method, arguments) if found is None else decoded(found)
+        return self._call_iam(method, arguments) if found is None else found
 
     @functools.cached_property
     def unbuffered(self) -> AwsSession:
