@@ -55,14 +55,18 @@ class Statement:
         """Whether the statement applies to an action such as ``s3:GetObject``, by name or by
         wildcard.
         """
+        action = action.lower()
         if self.actions is not None:
-            return action.lower() in self.actions or self._has_wildcard_for(action)
+            return action in self.actions or self._has_wildcard_for(action)
         if self.not_actions is not None:
-            return action.lower() not in self.not_actions and not self._has_wildcard_for(action)
+            return action not in self.not_actions and not self._has_wildcard_for(action)
         return False
 
     def _has_wildcard_for(self, action: str) -> bool:
-        return any(matches_pattern(pattern, action.lower()) for pattern in self._wildcards)
+        # Most statements have none.
+        return bool(self._wildcards) and any(
+            matches_pattern(pattern, action) for pattern in self._wildcards
+        )
 
     @functools.cached_property
     def _wildcards(self) -> tuple[str, ...]:
@@ -214,11 +218,13 @@ def _text(value: t.Any) -> str:
     """A scalar as AWS compares it: ``true`` equals ``"true"``; ``1``, ``1.0`` and ``"1"`` are
     equal.
     """
+    if isinstance(value, str):  # as nearly all are
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return value if isinstance(value, str) else compact_json(value)
+    return (
+        str(int(value)) if isinstance(value, float) and value.is_integer() else compact_json(value)
+    )
 
 
 def _conditions(block: t.Any) -> frozenset[tuple[str, str, frozenset[str]]]:

@@ -131,8 +131,8 @@ def judge(identity: Identity, action: Action) -> Verdict:
 def _judge(policies: t.Iterable[NamedPolicy], action: Action) -> Verdict:
     """Evaluate policies without a boundary: a Deny overrides; otherwise one Allow is enough."""
     matches = [match for named in policies for match in _matches(named, action)]
-    allowed = any_of(match.applies for match in matches if match.effect == "Allow")
-    denied = any_of(match.applies for match in matches if match.effect == "Deny")
+    allowed = any_of([match.applies for match in matches if match.effect == "Allow"])
+    denied = any_of([match.applies for match in matches if match.effect == "Deny"])
     answer = all_of([allowed, None if denied is None else not denied])
     return Verdict(_ANSWERS[answer], tuple(matches))
 

@@ -141,7 +141,7 @@ def control_plane_services(facts: Facts) -> Outcome:
     return passed(f"{arn} is allowed what Anyscale services need.")
 
 
-def _missing(facts: Facts, actions: t.Iterable[str]) -> list[str] | None:
+def _missing(facts: Facts, actions: t.Sequence[str]) -> list[str] | None:
     """The actions that the control-plane role has on nothing at all; ``None`` without the role.
 
     That it has them on some resources or under a condition only is how Anyscale's own restricted
@@ -151,8 +151,14 @@ def _missing(facts: Facts, actions: t.Iterable[str]) -> list[str] | None:
     if identity is None:
         return None
 
+    services = {action.partition(":")[0] for action in actions}
+    contexts = {
+        service: control_plane_context(arn, facts.account_id, service, facts.now)
+        for service in services
+    }
+
     def is_denied(action: str) -> bool:
-        context = control_plane_context(arn, facts.account_id, action.partition(":")[0], facts.now)
+        context = contexts[action.partition(":")[0]]
         return judge(identity, Action(action, "*", context)).answer == DENIED
 
     return [action for action in actions if is_denied(action)]
