@@ -106,7 +106,7 @@ class ActionModule(FleetAction):
                     feed.done(audited.name, "", "pending", (audited.obstacle,))
                     continue
                 results.add(audited.name, audited.result)
-                report = make_report({audited.name: audited.result}, "", "", None, strangers)
+                report = make_report([(audited.name, audited.result)], "", "", None, strangers)
                 outcomes[audited.name] = _outcome(report, arguments["fail_on"])
                 _show(feed, report["clouds"][0])
         folder.write_outcomes(outcomes)

@@ -482,7 +482,7 @@ class CallbackModule(DefaultCallback):
         name = result.host.get_name()
         groups = {group.name for group in result.host.get_groups()}
         strangers = [name] if UNCOVERED_GROUP in groups else []
-        report = make_report({name: result.result}, "", "", not_permitted=strangers)
+        report = make_report([(name, result.result)], "", "", not_permitted=strangers)
         standing, drift = standing_of(report["clouds"][0])
         self._progress.find(name, drift, UNCERTAINTIES.get(standing))
 

@@ -81,10 +81,12 @@ def open_report(browser: t.Any, tmp_path: Path) -> t.Iterator[Open]:
         **settings: t.Any,
     ) -> Opened:
         before = (
-            None if previous is None else make_report(previous, "2026-11-18T06:00:11Z", "0.2.0")
+            None
+            if previous is None
+            else make_report(previous.items(), "2026-11-18T06:00:11Z", "0.2.0")
         )
         path = tmp_path / "report.html"
-        report = make_report(results, "2026-11-25T06:00:14Z", "0.2.0", before)
+        report = make_report(results.items(), "2026-11-25T06:00:14Z", "0.2.0", before)
         page = to_html({**report, "organization": organization})
         path.write_text("".join(page), encoding="utf-8")
         page = browser.new_page(**{"viewport": {"width": 1440, "height": 1000}, **settings})

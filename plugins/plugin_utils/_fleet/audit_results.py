@@ -24,7 +24,7 @@ Json = dict[str, t.Any]
 
 
 _FILE = "audit.jsonl"
-_CHUNK = 200
+_CHUNK = 50
 # Of a check, what most clouds have in common.
 _COMMON = frozenset(("id", "title", "status", "remedy"))
 

@@ -35,13 +35,16 @@ _FACT_VARIABLES = {
 }
 
 
-def results_of(names: list[str], hostvars: t.Any, register: str, run: str | None) -> Json:
-    """The results of all hosts, by name: those of a run, else those that the hosts registered."""
+def results_of(
+    names: list[str], hostvars: t.Any, register: str, run: str | None
+) -> t.Iterator[tuple[str, Json]]:
+    """Each host with its result: that of a run, else the one that it registered. What was handed on
+    is not kept, since the results of thousands of clouds are large.
+    """
     stored = read_results(RunFolder(run)) if run else {}
-    return {
-        str(name): stored[name] if name in stored else _registered(hostvars[name], register)
-        for name in names
-    }
+    for name in names:
+        found = stored.pop(name, None)
+        yield str(name), _registered(hostvars[name], register) if found is None else found
 
 
 def not_permitted(names: t.Sequence[str], hostvars: t.Any) -> frozenset[str]:

@@ -70,21 +70,16 @@ def to_csv(report: Json) -> t.Iterator[str]:
     text = io.StringIO()
     # Quote all cells, because Python before 3.13 does not quote one that contains only a carriage
     # return.
-    writer = csv.DictWriter(
-        text, COLUMNS, delimiter=DELIMITER, lineterminator="\n", quoting=csv.QUOTE_ALL
-    )
-    writer.writeheader()
+    writer = csv.writer(text, delimiter=DELIMITER, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writerow(COLUMNS)
+    same = {"TIMESTAMP": report["generated_at"], "PROVIDER": "aws"}
     for cloud in report["clouds"]:
         yield text.getvalue()
         text.seek(0)
         text.truncate()
         for about in _rows(cloud):
-            row = {
-                "TIMESTAMP": report["generated_at"],
-                "PROVIDER": "aws",
-                **about,
-            }
-            writer.writerow({column: _cell(value) for column, value in row.items()})
+            row = {**same, **about}
+            writer.writerow([_cell(row[column]) for column in COLUMNS])
     yield text.getvalue()
 
 

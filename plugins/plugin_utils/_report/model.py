@@ -39,21 +39,21 @@ Findings = t.Collection[tuple[str, str]]
 
 
 def make_report(
-    results: t.Mapping[str, t.Any],
+    results: t.Iterable[tuple[str, t.Any]],
     generated_at: str,
     collection_version: str,
     previous: t.Mapping[str, t.Any] | None = None,
     not_permitted: t.Container[str] = (),
     options: t.Sequence[str] = (),
 ) -> Json:
-    """The report of the results of hosts, by name. ``previous`` is an earlier report.
+    """The report of hosts, each with its result. ``previous`` is an earlier report.
 
     not_permitted: the clouds that the operator neither permits nor names. Anybody can register such
     a cloud, in any state, so that it has a state of its own and fails no audit. options: what the
     commands need of this run's command line, such as its inventory.
     """
     before = None if previous is None else _findings(previous)
-    clouds = [_cloud(name, result, before, options) for name, result in results.items()]
+    clouds = [_cloud(name, result, before, options) for name, result in results]
     for cloud in clouds:
         if cloud["name"] in not_permitted:
             cloud["state"] = NOT_PERMITTED

@@ -17,6 +17,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit_res
     AuditResults,
     read_results,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_results import (
+    results_of,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import (
     RunFolder,
     new_token,
@@ -82,3 +85,16 @@ def test_a_large_fleet_is_read_as_a_whole() -> None:
         for name, result in results.items():
             file.add(name, result)
     assert list(read_results(run).items()) == list(results.items())
+
+
+def test_each_host_is_handed_on_with_its_result_and_no_longer_kept() -> None:
+    """In the order of the hosts; a host that a task of its own audited has registered one."""
+    registered = {"alone": {"register": {"checks": [], "cloud": {"region": "us-west-2"}}}}
+    hosts = ["empty", "alone", "plain"]
+    found = results_of(hosts, registered, "register", stored().token)
+    kept = found.gi_frame.f_locals["stored"] if next(found) else None  # type: ignore[attr-defined]
+    assert kept == {name: RESULTS[name] for name in RESULTS if name != "empty"}
+    assert list(found) == [
+        ("alone", registered["alone"]["register"]),
+        ("plain", RESULTS["plain"]),
+    ]

@@ -40,7 +40,11 @@ def lines(clouds: dict[str, list[Json]], **given: t.Any) -> list[str]:
     """The lines for clouds with these checks. Without one, it could not be audited."""
     results = {name: {"checks": checks} for name, checks in clouds.items()}
     report = make_report(
-        results, "2027-01-05T00:00:00Z", "1", given.get("previous"), given.get("not_permitted", ())
+        results.items(),
+        "2027-01-05T00:00:00Z",
+        "1",
+        given.get("previous"),
+        given.get("not_permitted", ()),
     )
     paths = given.get("paths", {"json": "/r/report.json", "html": "/r/report.html"})
     return report_lines(report, paths, is_written=given.get("is_written", True))
@@ -121,11 +125,11 @@ def test_clouds_with_nothing_worse_than_a_warning_are_named_with_the_reason() ->
 
 
 def test_changes_are_those_that_there_are() -> None:
-    before = make_report({"a": {"checks": [check("trust")]}}, "2027-01-04T00:00:00Z", "1")
+    before = make_report([("a", {"checks": [check("trust")]})], "2027-01-04T00:00:00Z", "1")
     assert lines({"a": [check("trust", "pass"), check("bucket")]}, previous=before)[2] == (
         "Since the previous report: 1 new, 1 fixed"
     )
-    sound = make_report({"a": {"checks": [check("trust", "pass")]}}, "2027-01-04T00:00:00Z", "1")
+    sound = make_report([("a", {"checks": [check("trust", "pass")]})], "2027-01-04T00:00:00Z", "1")
     assert lines({"a": [check("trust", "pass")]}, previous=sound)[1] == (
         "Since the previous report: no findings"
     )

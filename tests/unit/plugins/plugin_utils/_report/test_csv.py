@@ -29,7 +29,7 @@ Json = dict[str, t.Any]
 
 def rows(results: Json, previous: Json | None = None) -> list[dict[str, str]]:
     """The rows, read as Prowler's readers do."""
-    text = "".join(to_csv(make_report(results, NOW, "0.2.0", previous)))
+    text = "".join(to_csv(make_report(results.items(), NOW, "0.2.0", previous)))
     return list(csv.DictReader(io.StringIO(text), delimiter=";"))
 
 
@@ -117,7 +117,7 @@ def test_an_error_comes_before_the_unknown_checks() -> None:
 def test_the_header_is_there_without_clouds() -> None:
     """An empty table is a table."""
     assert (
-        "".join(to_csv(make_report({}, NOW, "0.2.0")))
+        "".join(to_csv(make_report((), NOW, "0.2.0")))
         == ";".join(f'"{column}"' for column in COLUMNS) + "\n"
     )
 
@@ -176,7 +176,7 @@ def test_a_finding_keeps_its_id_and_names_its_change() -> None:
     before, now = (
         {"vision": result("vision", check("trust_ec2", status))} for status in ("fail", "pass")
     )
-    [first], [second] = rows(before), rows(now, make_report(before, NOW, "0.2.0"))
+    [first], [second] = rows(before), rows(now, make_report(before.items(), NOW, "0.2.0"))
     assert first["FINDING_UID"] == second["FINDING_UID"]
     assert second["CHANGE"] == "fixed"
 
@@ -196,7 +196,7 @@ def cells(text: str, delimiter: str, quoting: int) -> t.Iterator[str]:
 def test_no_reader_sees_a_formula(value: str) -> None:
     """Wherever a cell begins for it, and though it takes white space and quotes away."""
     found = {f"{value}x": result("v", check(reason=value, remedy=f"1{value}"), region=value)}
-    text = "".join(to_csv(make_report(found, NOW, "0.2.0")))
+    text = "".join(to_csv(make_report(found.items(), NOW, "0.2.0")))
     for delimiter in DELIMITERS:
         for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
             for cell in cells(text, delimiter, quoting):
@@ -235,7 +235,7 @@ def test_separators_and_quotes_stay_inside_their_cell() -> None:
 def test_an_acknowledged_finding_is_muted_and_says_why() -> None:
     accepted = {"acknowledged": {"reason": "It is meant.", "until": "2027-03-31"}}
     found = make_report(
-        {"vision": result("vision", check("bucket_deny", "fail", **accepted))}, "now", "0.9.0"
+        [("vision", result("vision", check("bucket_deny", "fail", **accepted)))], "now", "0.9.0"
     )
     (row,) = csv.DictReader(io.StringIO("".join(to_csv(found))), delimiter=";")
     assert (row["STATUS"], row["MUTED"]) == ("FAIL", "True")

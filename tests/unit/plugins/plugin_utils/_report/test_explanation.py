@@ -42,7 +42,7 @@ def cloud(*checks: Json, **facts: t.Any) -> Json:
     given = {one["id"]: one for one in checks}
     of_all = [given.get(one.id) or check(one.id) for one in CHECKS]
     results = {"vision-prod": result("vision-prod", *of_all, **facts)}
-    return make_report(results, "", "", options=["-i", "fleet.yml"])["clouds"][0]
+    return make_report(results.items(), "", "", options=["-i", "fleet.yml"])["clouds"][0]
 
 
 def text_of(*checks: Json, columns: int = 100, **facts: t.Any) -> str:
@@ -240,7 +240,7 @@ def test_an_accepted_finding_says_until_when() -> None:
 def test_a_cloud_that_was_not_read() -> None:
     """It says why, and nothing of layers."""
     failed = {"failed": True, "msg": "AssumeRole is refused.", "cloud": {"cloud_id": "cld_1"}}
-    unread = make_report({"vision-prod": failed}, "", "")["clouds"][0]
+    unread = make_report([("vision-prod", failed)], "", "")["clouds"][0]
     explained = explain(unread)
     assert (explained["answer"], explained["error"]) == ("unknown", "AssumeRole is refused.")
     assert lines_of(explained)[2:] == [

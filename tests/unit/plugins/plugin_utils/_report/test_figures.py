@@ -35,7 +35,9 @@ ACCEPTED = {"until": "2027-03-31", "reason": "Ticket SEC-1234."}
 
 def report(results: Json, not_permitted: t.Container[str] = ()) -> Json:
     """The report of these results."""
-    return make_report(results, "2026-11-25T06:00:14Z", "0.9.0", not_permitted=not_permitted)
+    return make_report(
+        results.items(), "2026-11-25T06:00:14Z", "0.9.0", not_permitted=not_permitted
+    )
 
 
 def _all_but(**others: str) -> list[Json]:
@@ -179,7 +181,7 @@ def test_the_command_for_all_has_the_options_of_the_audit_too() -> None:
     many = {f"c{number}": result("c", drifted) for number in range(51)}
     onboard = ONBOARD.replace(" ", " -i 'a fleet/<cloud>.yml' ")
     for results, command in ((few, f"{onboard} --limit 'a b,c'"), (many, onboard)):
-        made = make_report(results, "", "", options=options)
+        made = make_report(results.items(), "", "", options=options)
         assert fixes_of(made).command == command
 
 

@@ -68,7 +68,7 @@ Json = dict[str, t.Any]
 
 
 def report_of(results: Json, at: str = NOW, **options: t.Any) -> Json:
-    return make_report(results, at, "1.0.0", **options)
+    return make_report(results.items(), at, "1.0.0", **options)
 
 
 def of_status(status: str, **more: t.Any) -> Json:
@@ -313,7 +313,7 @@ def test_a_fingerprint_depends_on_the_cloud_the_check_and_the_role_alone() -> No
     }
     ids = {"a": identity("a", "cld_1", None), "b": identity("b", "cld_1", "cldrsrc_2")}
     first = identify(report_of(before), ids)
-    second = identify(make_report(after, LATER, "2.0.0"), ids)
+    second = identify(make_report(after.items(), LATER, "2.0.0"), ids)
     keys = [
         {(one.cloud_name, one.check_id): one.fingerprint for one in found}
         for found in (

@@ -80,7 +80,7 @@ class Page(html.parser.HTMLParser):
 
 def page(results: dict[str, t.Any]) -> str:
     """The page on these results."""
-    return "".join(to_html(make_report(results, "2026-11-25T06:00:14Z", "0.2.0")))
+    return "".join(to_html(make_report(results.items(), "2026-11-25T06:00:14Z", "0.2.0")))
 
 
 def embedded(text: str) -> t.Any:
@@ -95,7 +95,7 @@ def shown_in(text: str) -> str:
 
 def test_the_page_holds_the_whole_report() -> None:
     """What is wrong is markup, all else is data; titles of checks that pass are said once."""
-    report = make_report(fleet(40), "2026-11-25T06:00:14Z", "0.2.0")
+    report = make_report(fleet(40).items(), "2026-11-25T06:00:14Z", "0.2.0")
     text = "".join(to_html(report))
     data, shown = embedded(text), shown_in(text)
     order = re.findall(r'<details class="cloud" data-name="([^"]*)"', text)

@@ -38,7 +38,7 @@ Json = dict[str, t.Any]
 
 def report(results: Json, previous: Json | None = None) -> Json:
     """A report that is made now."""
-    return make_report(results, NOW, "0.2.0", previous)
+    return make_report(results.items(), NOW, "0.2.0", previous)
 
 
 def of_statuses(*statuses: str) -> Json:
@@ -183,7 +183,7 @@ def test_without_an_earlier_report_nothing_is_new() -> None:
 def test_a_finding_is_compared_with_that_of_its_own_cloud() -> None:
     """By the host's name; a cloud that is gone, or that cannot be seen any more, has nothing fixed."""
     previous = make_report(
-        {"vision": of_statuses("fail"), "gone": of_statuses("fail"), "lost": of_statuses("fail")},
+        [(name, of_statuses("fail")) for name in ("vision", "gone", "lost")],
         BEFORE,
         "0.1.0",
     )
@@ -370,7 +370,7 @@ def test_what_a_cloud_counts_as(found: Json, standing: str, findings: tuple[str,
     assert standing_of(made["clouds"][0]) == (standing, findings)
     assert made["totals"]["drifted"] == (standing == "drifted")
     assert bool(failed_clouds(made, "drift")) == (standing in ("drifted", "failed"))
-    stranger = make_report({"vision": found}, NOW, "0.2.0", not_permitted={"vision"})
+    stranger = make_report([("vision", found)], NOW, "0.2.0", not_permitted={"vision"})
     assert standing_of(stranger["clouds"][0]) == ("not_permitted", ())
     assert stranger["totals"]["drifted"] == 0
 
@@ -420,7 +420,7 @@ def test_a_number_that_is_not_finite_does_not_spoil_the_report() -> None:
 )
 def test_what_anybody_can_register_fails_no_audit(found: t.Any) -> None:
     """And is in the report all the same, with a state of its own."""
-    made = make_report({"vision": found}, NOW, "0.2.0", not_permitted={"vision"})
+    made = make_report([("vision", found)], NOW, "0.2.0", not_permitted={"vision"})
     [cloud] = made["clouds"]
     assert cloud["state"] == "not_permitted"
     assert made["totals"]["clouds"] == {**dict.fromkeys(STATES, 0), "not_permitted": 1}

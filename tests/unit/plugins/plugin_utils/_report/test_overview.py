@@ -31,8 +31,10 @@ ON_KUBERNETES = [check(found.id, "not_applicable") for found in CHECKS if not fo
 
 def text_of(results: Json, previous: Json | None = None, organization: str | None = None) -> str:
     """The page as people read it, a line for each element."""
-    before = None if previous is None else make_report(previous, "2026-11-18T06:00:11Z", "0.9.0")
-    report = make_report(results, "2026-11-25T06:00:14Z", "0.9.0", before)
+    before = (
+        None if previous is None else make_report(previous.items(), "2026-11-18T06:00:11Z", "0.9.0")
+    )
+    report = make_report(results.items(), "2026-11-25T06:00:14Z", "0.9.0", before)
     page = "".join(to_html({**report, "organization": organization}))
     body = page[page.index("</head>") : page.index('id="report"')]
     return html.unescape(re.sub(r"(<[^>]*>)+", "\n", body))
@@ -123,7 +125,7 @@ def test_the_organization_and_what_changed_are_said_where_they_are_known() -> No
 
 
 def test_what_the_command_lacks_is_said_with_it() -> None:
-    report = make_report(clouds(1, DRIFTED), "2026-11-25T06:00:14Z", "0.9.0")
+    report = make_report(clouds(1, DRIFTED).items(), "2026-11-25T06:00:14Z", "0.9.0")
     page = "".join(to_html({**report, "commands_need": ["cloud_iam_backup_key"]}))
     assert "with the same -e for cloud_iam_backup_key" in page
     assert "same -e" not in "".join(to_html(report))
