@@ -145,8 +145,10 @@ options:
         run with these.
       - V(absent) removes the roles from every statement of the bucket's policy that allows them
         something by name, including unmanaged statements, and from the lists of C(aws:PrincipalArn)
-        and C(aws:userid) in their conditions. A statement with such a list that becomes empty is
-        removed. A policy that has no statement left is deleted.
+        and C(aws:userid) in their conditions. A statement with such a list that names no other
+        principal is removed, unless requests without the key meet the condition, such as those of an
+        AWS service with V(ArnEqualsIfExists) or V(ForAllValues:ArnEquals). Then it keeps the list. A
+        policy that has no statement left is deleted.
       - Of a role's own policies, V(absent) removes only what is managed, whatever O(grant) is, the
         bucket in statements of O(policy_name) with the Sid V(AnyscaleClusterAccess), and
         O(policy_arn). A warning names everything that still gives the role access.

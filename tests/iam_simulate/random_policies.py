@@ -140,6 +140,28 @@ class Maker:
             )
         return policy(*raws)
 
+    def policy_that_lists_the_role(self) -> Document:
+        """A bucket policy of others with a statement that has the role in a list of its Condition,
+        alone or beside others, by whichever operator.
+        """
+        operators = ("StringEquals", "StringLike", "StringEqualsIgnoreCase")
+        own, other = f"{ROLE_ID}:*", f"{ROLE_B_ID}:*"
+        key = self.chance.choice(("aws:PrincipalArn", "aws:userid"))
+        if key == "aws:PrincipalArn":
+            operators, own, other = (*operators, "ArnEquals", "ArnLike"), ROLE, ROLE_B
+        quantifier = self.chance.choice(("", "ForAnyValue:", "ForAllValues:"))
+        operator = self.chance.choice(operators) + self.chance.choice(("", "IfExists"))
+        listed = {quantifier + operator: {key: self.chance.choice((own, [own], [other, own]))}}
+        principals = ("*", {"AWS": "*"}, {"AWS": ROLE, "Service": LOGGING}, {"AWS": [ROLE, ROLE_B]})
+        statement = {
+            "Effect": "Allow",
+            "Principal": self.chance.choice(principals),
+            "Action": self.chance.choice(("s3:*", EIGHT)),
+            "Resource": _BUCKET,
+            "Condition": listed,
+        }
+        return policy(statement)
+
     def trust_policy(self) -> Document:
         """A trust policy of others, in which EC2 may be named. It is never empty."""
         raws = []

@@ -148,6 +148,22 @@ def test_access_to_the_bucket(state: str) -> None:
     assert len(roles) > 70
 
 
+def test_a_role_is_taken_out_of_the_lists_of_conditions_at_the_cost_of_no_other_principal() -> None:
+    make = Maker(SEED)
+    roles, others = [], []
+    for _number in range(200 * TIMES):
+        document, pair = make.policy_that_lists_the_role(), make.chance.choice(PAIRS)
+        plan = t.cast(Plan, bucket_plan(document, "absent"))
+        others += unchanged(make, plan, pair[0], on(pair[1]))
+        if not says_what_still_grants(plan):
+            session, context = make.request_of_cluster()
+            request = Request(session, pair[0], on(pair[1]), context, plan.after)
+            roles.append((document, False, request))
+    assert disagreements(roles) == []
+    assert changed(others) == []
+    assert len(roles) > 70
+
+
 def test_a_role_that_moves_to_the_other_way_and_back_has_access_after_every_call() -> None:
     make = Maker(SEED)
     cases, moves = [], 0

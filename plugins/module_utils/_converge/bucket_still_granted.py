@@ -29,7 +29,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality
 
 
 def what_still_grants(document: Document, wanted: Wanted) -> tuple[str, ...]:
-    """Name what still gives a role access that is out of all statements that name it."""
+    """Name what still gives a role access that is out of all statements for it alone."""
     return tuple(
         warning
         for role in wanted.roles
@@ -51,8 +51,8 @@ def _statements_that_still_grant(document: Document, role: Role, wanted: Wanted)
         if found is not False:
             may = "still allows" if found else "may still allow"
             yield (
-                f"{where} {may} {role.arn} access without naming it. Narrow that statement if the "
-                "role must not have access."
+                f"{where} {may} {role.arn} access, and not that role alone. Narrow that statement if "
+                "the role must not have access."
             )
         elif has_own and _is_for_account(raw, role, wanted):
             yield (

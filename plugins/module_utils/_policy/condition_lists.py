@@ -6,8 +6,9 @@
 
 This module util is private to the collection. Pure. A statement for every principal can be one for a
 single role by its Condition. Only lists that a request must match are shortened, so that what is
-left never allows more than before.
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+left allows no principal more than before, and none but the role less.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html and
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ _MATCHING = ("stringequals", "stringequalsignorecase", "stringlike", "arnequals"
 
 
 def without_role(raw: RawStatement, role: Role) -> RawStatement | None:
-    """The statement without the values that name the role alone; ``None`` if no value is left, since
-    without its list the statement would apply to all.
+    """The statement without the values that name the role alone. Where no value is left of a list,
+    the statement would apply to all without it: it is ``None`` if it was for the role alone, and
+    keeps the list if it was also for requests without the key, such as those of AWS services.
     """
     condition: dict[str, dict[str, t.Any]] = {}
     for operator, keys in (raw.get("Condition") or {}).items():
@@ -33,10 +35,16 @@ def without_role(raw: RawStatement, role: Role) -> RawStatement | None:
         for key, values in keys.items():
             named = as_list(values)
             kept = [value for value in named if not _names(operator, key, str(value), role)]
-            if named and not kept:
+            if named and not kept and not _may_lack_key(operator):
                 return None
-            condition[operator][key] = values if len(kept) == len(named) else kept
+            condition[operator][key] = kept if 0 < len(kept) < len(named) else values
     return {**raw, "Condition": condition} if condition != (raw.get("Condition") or {}) else raw
+
+
+def _may_lack_key(operator: str) -> bool:
+    """Whether a request without the key may meet a condition with an operator that is not negated."""
+    quantifier, _colon, name = operator.lower().rpartition(":")
+    return quantifier == "forallvalues" or name.endswith("ifexists")
 
 
 def _names(operator: str, key: str, value: str, role: Role) -> bool:

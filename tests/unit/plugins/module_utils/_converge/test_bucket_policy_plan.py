@@ -1137,6 +1137,21 @@ STILL: dict[str, tuple[list[Raw], dict[str, t.Any], list[str]]] = {
         {},
         [],
     ),
+    "a list in a Condition that names it alone, which requests without the key meet": (
+        [grant(Sid="L", Principal="*", Condition={"ArnLikeIfExists": {"aws:PrincipalArn": ROLE}})],
+        {},
+        ["'L') still allows"],
+    ),
+    "a list in a Condition that names it alone, for a service": (
+        [
+            grant(
+                Principal={"AWS": ROLE, "Service": "logging.s3.amazonaws.com"},
+                Condition={"ArnLikeIfExists": {"aws:PrincipalArn": ROLE}},
+            )
+        ],
+        {},
+        [],
+    ),
     "a list in a Condition that names a pattern": (
         [grant(Sid="L", Principal="*", Condition={"ArnLike": {"aws:PrincipalArn": f"{ROLE}*"}})],
         {},

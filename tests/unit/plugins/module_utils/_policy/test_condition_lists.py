@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A role leaves the lists in Conditions that name it; what is left never allows more than before."""
+"""A role leaves the lists in Conditions that name it; what is left allows no principal more than
+before, and none but the role less.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +42,13 @@ ROWS: dict[str, tuple[Raw, Raw | None]] = {
         {"ArnLike": {"aws:PrincipalArn": [ROLE, ROLE_B], "aws:SourceArn": "arn:aws:s3:::x"}},
         {"ArnLike": {"aws:PrincipalArn": [ROLE_B], "aws:SourceArn": "arn:aws:s3:::x"}},
     ),
-    "if it is there": ({"StringEqualsIfExists": {"aws:PrincipalArn": [ROLE]}}, None),
-    "of any value": ({"ForAnyValue:StringEquals": {"aws:PrincipalArn": [ROLE]}}, None),
+    "beside one that requests without the key meet": (
+        {
+            "ArnEqualsIfExists": {"aws:PrincipalArn": ROLE},
+            "StringLike": {"aws:userid": f"{ROLE_ID}:*"},
+        },
+        None,
+    ),
     "not the role": (
         {"ArnNotEquals": {"aws:PrincipalArn": [ROLE, ROLE_B]}},
         {"ArnNotEquals": {"aws:PrincipalArn": [ROLE, ROLE_B]}},
@@ -59,6 +66,31 @@ ROWS: dict[str, tuple[Raw, Raw | None]] = {
         {"StringEquals": {"aws:PrincipalArn": []}},
     ),
 }
+
+
+# Whether the statement is for the role alone where its list names no other: not where requests
+# without the key, such as those of AWS services, meet the condition.
+FORMS = {
+    "{}": True,
+    "{}IfExists": False,
+    "ForAllValues:{}": False,
+    "ForAllValues:{}IfExists": False,
+    "ForAnyValue:{}": True,
+    "ForAnyValue:{}IfExists": False,  # what these two do together is not documented
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", ["StringEquals", "arnlike", "STRINGLIKE"])
+def test_a_list_is_emptied_only_where_the_statement_is_for_the_role_alone(
+    form: str, name: str
+) -> None:
+    def listed(*values: str) -> Raw:
+        condition = {form.format(name): {"aws:PrincipalArn": list(values)}}
+        return allow(Principal="*", Action="s3:*", Resource=OBJECTS_ARN, Condition=condition)
+
+    assert without_role(listed(ROLE, ROLE_B), TEAM_A) == listed(ROLE_B)
+    assert without_role(listed(ROLE), TEAM_A) == (None if FORMS[form] else listed(ROLE))
 
 
 @pytest.mark.parametrize("case", ROWS)
