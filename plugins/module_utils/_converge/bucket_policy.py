@@ -59,6 +59,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.bucket_access import (
     by_identity,
     is_complete_by_identity,
+    outside_boundary,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
@@ -332,7 +333,7 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
 
     def _wanted(self, live: LiveBucketPolicy, document: Document) -> bucket_want.Wanted:
         wanted = self._want_of(live, self.roles, document)
-        own_grants, own_denies, unread = {}, {}, {}
+        own_grants, own_denies, limits, unread = {}, {}, {}, {}
         for reference, role in zip(self.roles, wanted.roles, strict=True):
             identity = live.identities.get(reference)
             if isinstance(identity, AwsError):
@@ -345,10 +346,13 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
                 )
                 if is_enough or (self.state == "absent" and found.sources):
                     own_grants[role.arn] = found.sources
+                outside = outside_boundary(identity, role, wanted.pairs(), wanted.now)
                 if found.denied_by:
                     own_denies[role.arn] = found.denied_by
+                elif identity.boundary and outside:
+                    limits[role.arn] = bucket_want.Limit(identity.boundary.name, outside)
         return dataclasses.replace(
-            wanted, own_grants=own_grants, own_denies=own_denies, unread=unread
+            wanted, own_grants=own_grants, own_denies=own_denies, limits=limits, unread=unread
         )
 
     def _as_it_will_be(self, identity: Identity) -> Identity:

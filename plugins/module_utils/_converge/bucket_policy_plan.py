@@ -107,11 +107,7 @@ def _present(document: Document, wanted: Wanted) -> Plan:
         *_check_denies(raws, wanted),
         *_warn_of_changes(raws, wanted),
         *_warn_of_unread(raws, wanted),
-        *(
-            f"{', '.join(names)} denies {arn} access, which overrides every Allow. Exclude the bucket "
-            "from it."
-            for arn, names in wanted.own_denies.items()
-        ),
+        *_warn_of_own(wanted),
     )
     missing = [
         role
@@ -234,6 +230,21 @@ def _warn_of_unread(raws: list[RawStatement], wanted: Wanted) -> tuple[str, ...]
         for role in wanted.roles
         if role.arn in wanted.unread and not has_access(raws, role, wanted)
     )
+
+
+def _warn_of_own(wanted: Wanted) -> t.Iterator[str]:
+    """Warn where a role's own policies or its boundary keep it from what the bucket's policy grants."""
+    for arn, names in wanted.own_denies.items():
+        yield (
+            f"{', '.join(names)} denies {arn} access, which overrides every Allow. Exclude the bucket "
+            "from it."
+        )
+    for arn, limit in wanted.limits.items():
+        yield (
+            f"The permissions boundary {limit.boundary} of {arn} does not certainly allow "
+            f"{', '.join(limit.actions)} on bucket {wanted.bucket}, so that the bucket's policy cannot "
+            "grant it. Allow it in the boundary."
+        )
 
 
 def _has_dangling(ours: list[RawStatement], wanted: Wanted) -> bool:

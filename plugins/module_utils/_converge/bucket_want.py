@@ -46,6 +46,13 @@ _OTHER_OBJECT_ACTIONS = (
 )
 
 
+class Limit(t.NamedTuple):
+    """A permissions boundary, and the actions that it does not certainly allow."""
+
+    boundary: str
+    actions: tuple[str, ...]
+
+
 @dataclasses.dataclass(frozen=True)
 class Wanted:
     """What one task wants of a bucket's policy.
@@ -54,8 +61,9 @@ class Wanted:
     alone; actions: what each is granted; prefix: of the objects that it is granted on; arns: the
     ARNs of existing principals, by unique id;
     own_grants: the statements of their own policies that grant it, by ARN, for roles that have it
-    all by these (with ``absent``, any of it); own_denies: those that deny some of it; unread: why
-    these are not known, by ARN;
+    all by these (with ``absent``, any of it); own_denies: those that deny some of it; limits: by ARN,
+    where no statement denies it, but the role's boundary does not allow it; unread: why these are
+    not known, by ARN;
     dangling: unique ids of deleted principals in the policy; prune: remove these from unmanaged
     statements too;
     sid: the Sid of our statement in this policy, which ``decide`` determines.
@@ -70,6 +78,7 @@ class Wanted:
     prefix: str = ""
     own_grants: t.Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     own_denies: t.Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    limits: t.Mapping[str, Limit] = dataclasses.field(default_factory=dict)
     unread: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     arns: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     dangling: frozenset[str] = frozenset()

@@ -129,6 +129,19 @@ def by_identity(
     return Access(verdicts, granted_by, tuple(denied_by))
 
 
+def outside_boundary(
+    identity: Identity, role: Role, pairs: t.Iterable[Pair], now: float
+) -> tuple[str, ...]:
+    """The actions that a role's permissions boundary does not certainly allow. It limits also what a
+    bucket's policy grants to the ARN of the role.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html#access_policies_boundaries-eval-logic
+    """
+    if identity.boundary is None:
+        return ()
+    found = by_identity(Identity((identity.boundary,)), role, pairs, now)
+    return tuple(action for action, _resource in found.missing)
+
+
 def grants(raw: RawStatement, statement: Statement, role: Role, action: str, resource: str) -> bool:
     """Whether a statement of a bucket's policy, as it is and in its canonical form, grants a role
     an action without a Condition, in a form that Anyscale's verification reads: by the action's

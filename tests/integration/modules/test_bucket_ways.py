@@ -321,6 +321,8 @@ def test_what_the_role_is_denied_cannot_be_granted(
         RoleName=ROLE, PermissionsBoundary=arn
     )
     refused(scene, run_module, MODULE, arn, "boundary", **BY_ROLE)
+    (warning,) = run_module(MODULE, check=True, **GIVEN)["warnings"]
+    assert f"The permissions boundary {arn} of {ROLE_ARN}" in warning
 
 
 QUEUES = {"Sid": "Queues", "Effect": "Allow", "Action": "sqs:*", "Resource": "*"}

@@ -178,8 +178,9 @@ def test_own_policies_are_read_where_the_plan_depends_on_them(case: str) -> None
     assert planner.in_doubt(found) == ([REFERENCE] if is_read else [])
 
 
-def own(*raws: Raw, name: str = "own") -> Identity:
-    return Identity((NamedPolicy(name, policy(*raws)),))
+def own(*raws: Raw, name: str = "own", boundary: Raw | None = None) -> Identity:
+    limit = None if boundary is None else NamedPolicy("limit", policy(boundary))
+    return Identity((NamedPolicy(name, policy(*raws)),), limit)
 
 
 COUNTED: dict[str, tuple[t.Any, bool]] = {
@@ -202,6 +203,43 @@ def test_a_deny_among_the_own_policies_is_named() -> None:
     (warning,) = bucket_planner().plan(bucket_policy(own=own(GRANT, no))).warnings
     assert "'No') of policy own denies" in warning
     assert bucket_planner().plan(bucket_policy(own=own(GRANT))).warnings == ()
+
+
+# A boundary, and what is said of it.
+BOUNDARIES: dict[str, tuple[Raw | None, list[str]]] = {
+    "none": (None, []),
+    "all of S3": (allow(Action="s3:*", Resource="*"), []),
+    "other services": (allow(Action="ec2:*", Resource="*"), ["boundary limit of"]),
+    "all but one action": (
+        allow(NotAction="s3:PutObject", Resource="*"),
+        ["does not certainly allow s3:PutObject on bucket"],
+    ),
+    "another bucket": (
+        allow(Action="s3:*", Resource="arn:aws:s3:::other*"),
+        [f"does not certainly allow {', '.join(EIGHT)} on bucket"],
+    ),
+    "under a Condition": (
+        allow(Action="s3:*", Resource="*", Condition=SOMETIMES),
+        ["boundary limit of"],
+    ),
+    "a Deny": (
+        deny(Sid="No", Action="s3:*", Resource="*"),
+        ["'No') of policy limit denies"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BOUNDARIES)
+@pytest.mark.parametrize("raws", [(), (GRANT,)], ids=["no own policies", "own policies"])
+def test_a_boundary_that_limits_what_the_buckets_policy_grants_is_named(
+    case: str, raws: tuple[Raw, ...]
+) -> None:
+    boundary, phrases = BOUNDARIES[case]
+    found = bucket_policy(own=own(*raws, boundary=boundary))
+    warnings = bucket_planner().plan(found).warnings
+    assert len(warnings) == len(phrases)
+    assert all(phrase in warning for phrase, warning in zip(phrases, warnings, strict=True))
+    assert bucket_planner("absent").plan(bucket_policy(own=own(boundary=boundary))).warnings == ()
 
 
 def test_what_the_same_task_takes_away_does_not_count_as_what_is_left() -> None:
