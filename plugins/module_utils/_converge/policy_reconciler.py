@@ -119,6 +119,11 @@ class PolicyStore(abc.ABC, t.Generic[PolicyState]):
     def backup(self, live: PolicyState, before: Document, after: Document) -> Backup:
         """The backup of the document, without the clouds."""
 
+    def check_owner(self, live: PolicyState) -> None:
+        """Raise if the document is not where it is wanted. ``load()`` has found that out unless there
+        is no document yet.
+        """
+
     def is_transient(self, error: AwsError) -> bool:
         """Whether AWS will accept the same write later."""
         return error.is_transient or error.code in _CONFLICTS
@@ -173,7 +178,8 @@ class PolicyReconciler(Reconciler[PolicyState]):
         return plan
 
     def guard(self, live: PolicyState, plan: Plan) -> None:
-        """As the planners permit it."""
+        """As the store and the planners permit it."""
+        self._store.check_owner(live)
         for planner in self._planners:
             planner.guard(live, plan)
 

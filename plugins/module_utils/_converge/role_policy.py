@@ -137,6 +137,13 @@ class RolePolicyStore(PolicyStore[LiveRolePolicy]):
         else:
             self._iam.delete_inline_policy(self._role.name, self._policy_name)
 
+    def check_owner(self, live: LiveRolePolicy) -> None:
+        """The role must be the wanted one. A policy is written to a role by its name, and another
+        account may have a role of that name, without this policy.
+        """
+        if live.role is None:
+            self.read_role()
+
     def principals(self, *documents: Document) -> t.Mapping[str, str]:
         """Policies of roles name no principals."""
         return {}

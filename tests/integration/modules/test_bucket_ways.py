@@ -29,6 +29,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
+    OTHER_ACCOUNT,
     PARTNER_ACCOUNT,
     ROLE,
     ROLE_ARN,
@@ -492,6 +493,19 @@ def test_what_was_removed_comes_back(scene: Sandbox, run_module: Run) -> None:
     refused(scene, run_module, RESTORE, "would again allow", files=[attachment])
     converge(scene, run_module, RESTORE, ["removed_since_backup"], files=[attachment], force=True)
     assert own_of(scene) == {SID: policy(OUR_OWN, LOGS), arn: policy(OWN_GRANT)}
+
+
+def test_what_was_removed_comes_back_in_no_other_account(
+    scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is a role of the same name, without the policy."""
+    run_module(MODULE, **BY_ROLE)
+    files = run_module(MODULE, **ABSENT, backup=True)["backup_files"]
+    make_role(scene, account=OTHER_ACCOUNT)
+    for name, value in scene.credentials(OTHER_ACCOUNT).items():
+        monkeypatch.setenv(name.upper(), value)
+    phrase = f"credentials are for account {OTHER_ACCOUNT}, but role {ROLE_ARN}"
+    refused(scene, run_module, RESTORE, phrase, files=files, force=True, account_id=ACCOUNT)
 
 
 def test_what_was_written_before_a_failure_is_told(scene: Sandbox, run_module: Run) -> None:
