@@ -71,14 +71,20 @@ _SUBJECT = re.compile(
     rf"(?:^|(?<![\w.])(?=\w+_))({'|'.join(sorted(_VARIABLE_OF, key=len, reverse=True))})(?= is )"
 )
 _reader = types.SimpleNamespace(sets_variables=False)
-# What botocore raises if there is no response, or one that it cannot parse.
+# What botocore raises if there is no response, or one that it cannot read. Also where there was no
+# connection: it may have been the last of several attempts of botocore, of which another was sent.
 _NO_RESPONSE = (
     "ConnectTimeoutError",
     "ConnectionClosedError",
+    "ConnectionError",
     "EndpointConnectionError",
+    "HTTPClientError",
+    "IncompleteReadError",
     "ProxyConnectionError",
     "ReadTimeoutError",
     "ResponseParserError",
+    "ResponseStreamingError",
+    "SSLError",
 )
 
 
@@ -149,6 +155,20 @@ class AwsError(TaskError):
     @property
     def _status(self) -> int:
         return int(self.details.get("status", 0))
+
+
+class UnsentError(AwsError):
+    """A call that was not sent, and would not be the next time either: the other end is not trusted."""
+
+    @property
+    def outcome_unknown(self) -> bool:
+        """What was not sent took no effect."""
+        return False
+
+    @property
+    def is_transient(self) -> bool:
+        """The certificate stays what it is."""
+        return False
 
 
 class CredentialsError(AwsError):

@@ -12,10 +12,15 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
 from __future__ import annotations
 
 import re
+import ssl
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import is_read
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, option
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    AwsError,
+    UnsentError,
+    option,
+)
 
 _MISSING = (
     "NoSuchEntity",
@@ -103,7 +108,11 @@ _REMEDIES = {
     "ConnectTimeoutError": _NO_RESPONSE,
     "ConnectionClosedError": _NO_RESPONSE,
     "ProxyConnectionError": _NO_RESPONSE,
+    "ConnectionError": _NO_RESPONSE,
+    "IncompleteReadError": _NO_RESPONSE,
     "ReadTimeoutError": _NO_RESPONSE,
+    "ResponseStreamingError": _NO_RESPONSE,
+    "SSLError": f"Check the network, the proxy and {option('aws_ca_bundle')}, then run again.",
     "EndpointConnectionError": (
         f"Check {option('region')}, {option('endpoint_url')} and the network."
     ),
@@ -117,7 +126,7 @@ _REMEDIES = {
 # Replacements for texts that quote request headers or a response body, which may contain
 # credentials, or that explain nothing.
 _REPLACED_TEXTS = {
-    "HTTPClientError": "the HTTP client cannot send the request",
+    "HTTPClientError": "the HTTP client cannot complete the request",
     "ResponseParserError": "the response is not a valid AWS response",
     "RecursionError": "the policy in the response is too deeply nested",
 }
@@ -158,13 +167,26 @@ def error_without_answer(error: Exception, operation: str, about: str) -> AwsErr
     """The error for a call that AWS did not answer, or not in a way that can be read."""
     code = type(error).__name__
     text = _REPLACED_TEXTS.get(code, str(error))
-    failure = AwsError(
+    kind = UnsentError if _is_untrusted(error) else AwsError
+    failure = kind(
         f"{_describe_call(operation, about)} failed: {text}",
         _REMEDIES.get(code, ""),
         operation=operation,
         code=code,
     )
     return _with_uncertainty(failure, operation)
+
+
+def _is_untrusted(error: t.Any) -> bool:
+    """Whether the certificate of the other end was refused. What else breaks a connection with TLS may
+    do so after the request was read.
+    """
+    broken = getattr(error, "kwargs", {}).get("error")  # urllib3's, with its cause
+    causes = getattr(broken, "args", ())
+    # A ValueError: a name that does not match, in releases of urllib3 that compare names themselves.
+    return type(error).__name__ == "SSLError" and any(
+        isinstance(cause, (ssl.SSLCertVerificationError, ValueError)) for cause in causes
+    )
 
 
 def error_of_incomplete_answer(operation: str, about: str) -> AwsError:
