@@ -17,7 +17,6 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.answer import (
     HIBERNATED,
-    NO_ANSWER,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping_plan import (
     MappingPlan,
@@ -28,10 +27,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_ma
     IamMappingStore,
     LiveMapping,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.overwriting import (
+    OverwritingReconciler,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
-    NOT_SAVED,
-    Reconciler,
     Saved,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
@@ -46,14 +46,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import (
     SYSTEM_CLOCK,
     Clock,
-    backoff,
 )
 
-_BUSY_SECONDS = 60.0
-_LONGEST_PAUSE = 16.0
-_VISIBLE_SECONDS = 30.0
-# Each may last as long as a call waits for its answer.
-_UNANSWERED_WRITES = 4
 _CONFLICT, _TOO_MANY = 409, 429
 
 
@@ -71,7 +65,7 @@ class MappingPlanner(abc.ABC):
         """Raise if the change is not permitted."""
 
 
-class IamMappingReconciler(Reconciler[LiveMapping]):
+class IamMappingReconciler(OverwritingReconciler[LiveMapping]):
     """A Cloud IAM mapping, and what is wanted of it."""
 
     def __init__(
@@ -85,10 +79,10 @@ class IamMappingReconciler(Reconciler[LiveMapping]):
         """``account_id``: of the roles, for the backup; if it is not known, the one of the
         resource.
         """
+        super().__init__(clock)
         self._store = store
         self._planner = planner
         self._account_id = account_id
-        self._clock = clock
         self.clouds = tuple(clouds) or (store.cloud_id,)
 
     def load(self) -> LiveMapping:
@@ -111,29 +105,33 @@ class IamMappingReconciler(Reconciler[LiveMapping]):
         account_id = self._account_id or "".join(live.registered.accounts)
         return Backup(IAM_MAPPING, target, account_id, live.spec, after, self.clouds)
 
-    def save(self, live: LiveMapping, plan: Plan, written: list[str]) -> Saved:
-        """Write the config, unless it is not the one any more that was planned from. Retry while the
-        service cannot write it, and if it is unknown whether it did.
-        """
-        refusals: list[AnyscaleError] = []
-        for _attempt in self._pauses(_BUSY_SECONDS, first=0.2, longest=_LONGEST_PAUSE):
-            now = self._load_again(refusals)
-            if now.spec != live.spec:
-                return _uncertain(now, t.cast(MappingPlan, plan), refusals, written)
-            try:
-                self._store.write(live, t.cast(MappingPlan, plan).spec)
-                written.append(live.resource)
-                return Saved()
-            except AnyscaleError as error:
-                if not _is_transient(error):
-                    raise
-                refusals.append(error)
-            if [error.status for error in refusals].count(NO_ANSWER) == _UNANSWERED_WRITES:
-                break
-        now = self._load_again(refusals)
-        if now.spec != live.spec:
-            return _uncertain(now, t.cast(MappingPlan, plan), refusals, written)
-        raise refusals[-1]
+    def is_fresh(self, live: LiveMapping) -> bool:
+        """It is always read again: the config has more writers than its mapping."""
+        return False
+
+    def is_unchanged(self, now: LiveMapping, planned: LiveMapping, plan: Plan) -> bool:
+        """Whether the whole config is still the one that was planned from."""
+        return now.spec == planned.spec
+
+    def shows(self, live: LiveMapping, plan: Plan) -> bool:
+        """Whether the live mapping is the one that a plan wanted."""
+        return bool(mapping_of(live.spec) == plan.after)
+
+    def write(self, live: LiveMapping, plan: Plan) -> None:
+        """Replace the config."""
+        self._store.write(live, t.cast(MappingPlan, plan).spec)
+
+    def is_transient(self, error: TaskError) -> bool:
+        """Also if another change holds the lock of the service."""
+        return isinstance(error, AnyscaleError) and (
+            error.status in (_CONFLICT, _TOO_MANY) or self.outcome_unknown(error)
+        )
+
+    def outcome_unknown(self, error: TaskError) -> bool:
+        """The service also fails after it has written: it then could not tell all machine pools."""
+        return isinstance(error, AnyscaleError) and (
+            error.status < 300 or 500 <= error.status < HIBERNATED
+        )
 
     def read_back(
         self, live: LiveMapping, plan: Plan, saved: Saved
@@ -142,9 +140,9 @@ class IamMappingReconciler(Reconciler[LiveMapping]):
         from it.
         """
         written = t.cast(MappingPlan, plan)
-        for _attempt in self._pauses(_VISIBLE_SECONDS):
+        for _attempt in self.pauses_until_visible():
             now = self.load()
-            if mapping_of(now.spec) == plan.after:
+            if self.shows(now, plan):
                 return now, dataclasses.replace(written, reasons=(), warnings=())
             if mapping_of(now.spec) != plan.before:
                 break
@@ -180,42 +178,3 @@ class IamMappingReconciler(Reconciler[LiveMapping]):
         names = ", ".join(f"{rule.get('selector')!r}" for rule in removed)
         warning = f"While this task ran, another writer removed or changed the rules {names}."
         return dataclasses.replace(again, warnings=(*again.warnings, warning))
-
-    def _load_again(self, refusals: t.Sequence[AnyscaleError]) -> LiveMapping:
-        """The config right before a write. If reading fails, the error that caused the retry is
-        raised.
-        """
-        try:
-            return self.load()
-        except TaskError as error:
-            if not refusals:
-                raise
-            raise refusals[-1] from error
-
-    def _pauses(self, seconds: float, **bounds: float) -> t.Iterator[int]:
-        return backoff(seconds, clock=self._clock, **bounds)
-
-
-def _is_transient(error: AnyscaleError) -> bool:
-    """Whether the same write may succeed later, or may have taken effect."""
-    return error.status in (_CONFLICT, _TOO_MANY) or _is_outcome_unknown(error)
-
-
-def _is_outcome_unknown(error: AnyscaleError) -> bool:
-    """Whether a write may have taken effect. The service also fails after it has written: it then
-    could not tell all machine pools.
-    """
-    return error.status < 300 or 500 <= error.status < HIBERNATED
-
-
-def _uncertain(
-    now: LiveMapping, plan: MappingPlan, refusals: t.Sequence[AnyscaleError], written: list[str]
-) -> Saved:
-    """The outcome if the config is not the one any more that was planned from: if it is the wanted
-    one, a write of unknown outcome took effect.
-    """
-    if not any(map(_is_outcome_unknown, refusals)):
-        return NOT_SAVED
-    is_visible = mapping_of(now.spec) == plan.after
-    written.append(now.resource if is_visible else f"{now.resource} (possibly)")
-    return Saved(is_written=is_visible)

@@ -17,11 +17,12 @@ import dataclasses
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_arn
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.overwriting import (
+    OverwritingReconciler,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
-    NOT_SAVED,
     Live,
-    Reconciler,
     Saved,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
@@ -45,7 +46,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import (
     SYSTEM_CLOCK,
     Clock,
-    backoff,
 )
 
 _CONFLICTS = (
@@ -56,10 +56,6 @@ _CONFLICTS = (
 )
 # The reason code of a restoration.
 STATEMENT_LOST = "unmanaged_statement_lost"
-_BUSY_SECONDS = 60.0
-# Half of it on average, so that there are about a dozen attempts.
-_LONGEST_PAUSE = 16.0
-_VISIBLE_SECONDS = 30.0
 # A document read longer ago than this is read again before it is overwritten, since this process
 # may have been suspended.
 _FRESH_SECONDS = 2.0
@@ -145,7 +141,7 @@ class PolicyPlanner(abc.ABC, t.Generic[PolicyState]):
         """Raise if the change is not permitted."""
 
 
-class PolicyReconciler(Reconciler[PolicyState]):
+class PolicyReconciler(OverwritingReconciler[PolicyState]):
     """A policy document, and all that is wanted of it: the planners plan one after the other."""
 
     def __init__(
@@ -157,17 +153,17 @@ class PolicyReconciler(Reconciler[PolicyState]):
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """``compared``: other documents that the planners compare the live one with."""
+        super().__init__(clock)
         self._store = store
         self._planners = planners
         self.clouds = tuple(clouds)
         self._compared = compared
-        self._clock = clock
 
     def load(self) -> PolicyState:
         """Read the live document and record the time."""
         live = self._store.load()
         arns = self._store.principals(live.document, *self._compared)
-        return dataclasses.replace(live, arns=arns, read_at=self._clock.now())
+        return dataclasses.replace(live, arns=arns, read_at=self.clock.now())
 
     def plan(self, live: PolicyState) -> Plan:
         """Plan the document for everything that is wanted of it."""
@@ -194,39 +190,35 @@ class PolicyReconciler(Reconciler[PolicyState]):
         """As the store displays it."""
         return self._store.display(document)
 
-    def save(self, live: PolicyState, plan: Plan, written: list[str]) -> Saved:
-        """Write the wanted document. Retry on transient errors, and if it is unknown whether the
-        write took effect.
+    def is_fresh(self, live: PolicyState) -> bool:
+        """Whether this process was not suspended since."""
+        return self.clock.now() - live.read_at <= _FRESH_SECONDS
 
-        Before a retry, or if the plan is old, the document is read again: another writer may have
-        changed it, and then the plan must not be applied.
-        """
-        refusals: list[AwsError] = []
-        for _attempt in self._pauses(_BUSY_SECONDS, first=0.2, longest=_LONGEST_PAUSE):
-            if refusals or self._clock.now() - live.read_at > _FRESH_SECONDS:
-                live, arns = self._load_again(live, plan, refusals)
-                if not policies_equal(live.document, plan.before, arns):
-                    is_visible = policies_equal(live.document, plan.after, arns)
-                    return _uncertain(live.resource, refusals, is_visible, written)
-            try:
-                self._store.write(live, plan.after)
-                written.append(live.resource)
-                return Saved()
-            except AwsError as error:
-                if not self._store.is_transient(error):
-                    raise
-                refusals.append(error)
-        raise refusals[-1]
+    def is_unchanged(self, now: PolicyState, planned: PolicyState, plan: Plan) -> bool:
+        """Whether the document still means the same as the one that was planned from."""
+        return policies_equal(now.document, plan.before, self._arns_of(now, plan))
+
+    def write(self, live: PolicyState, plan: Plan) -> None:
+        """Replace the document."""
+        self._store.write(live, plan.after)
+
+    def is_transient(self, error: TaskError) -> bool:
+        """As the store knows it."""
+        return isinstance(error, AwsError) and self._store.is_transient(error)
+
+    def outcome_unknown(self, error: TaskError) -> bool:
+        """As the error says it."""
+        return isinstance(error, AwsError) and error.outcome_unknown
 
     def read_back(self, live: PolicyState, plan: Plan, saved: Saved) -> tuple[PolicyState, Plan]:
         """Read until the write is visible. If the document has changed in another way, plan again
         from it.
         """
-        for _attempt in self._pauses(_VISIBLE_SECONDS):
+        for _attempt in self.pauses_until_visible():
             live = self.load()
             if self.shows(live, plan):
                 return live, dataclasses.replace(plan, reasons=(), warnings=())
-            if not policies_equal(live.document, plan.before, self._arns_of(live, plan)):
+            if not self.is_unchanged(live, live, plan):
                 break
         again = self._plan_again(live, plan, saved)
         if again.changed:
@@ -270,28 +262,11 @@ class PolicyReconciler(Reconciler[PolicyState]):
         why = f" It was not restored, because it allows principals outside account {account_id}."
         return _with_warning(restoring, seen, left_out, why)
 
-    def _load_again(
-        self, live: PolicyState, plan: Plan, refusals: t.Sequence[AwsError]
-    ) -> tuple[PolicyState, t.Mapping[str, str]]:
-        """The live document before a retry, with the ARNs of its principals. If reading fails, the
-        error that caused the retry is raised.
-        """
-        try:
-            live = self.load()
-            return live, self._arns_of(live, plan)
-        except TaskError as error:
-            if not refusals:
-                raise
-            raise refusals[-1] from error
-
     def _arns_of(self, live: PolicyState, plan: Plan) -> t.Mapping[str, str]:
         """The ARNs for all documents of a plan and the live one: AWS may show a principal as its id
         in one and as its ARN in another.
         """
         return self._store.principals(plan.before, plan.after, live.document)
-
-    def _pauses(self, seconds: float, **bounds: float) -> t.Iterator[int]:
-        return backoff(seconds, clock=self._clock, **bounds)
 
 
 def _followed_by(one: Plan, other: Plan) -> Plan:
@@ -303,21 +278,6 @@ def _followed_by(one: Plan, other: Plan) -> Plan:
         reasons=tuple(dict.fromkeys((*one.reasons, *other.reasons))),
         warnings=tuple(dict.fromkeys((*one.warnings, *other.warnings))),
     )
-
-
-def _uncertain(
-    resource: str, refusals: t.Sequence[AwsError], is_visible: bool, written: list[str]
-) -> Saved:
-    """The outcome if the document has changed since it was planned: if a write of unknown outcome
-    is visible now, it took effect.
-
-    If the document changed in another way, the write may have taken effect and been overwritten
-    since, which is recorded too.
-    """
-    if not any(error.outcome_unknown for error in refusals):
-        return NOT_SAVED
-    written.append(resource if is_visible else f"{resource} (possibly)")
-    return Saved(is_written=is_visible)
 
 
 def _replaced(plan: Plan) -> Document:

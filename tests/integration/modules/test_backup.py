@@ -22,7 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.comput
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.s3 import Bucket
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import policy_reconciler
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import overwriting
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping_plan import (
     mapping_of,
 )
@@ -425,7 +425,7 @@ def meet(monkeypatch: pytest.MonkeyPatch, module: str, meeting: t.Callable[[], o
     monkeypatch.setattr(owner, name, write_and_meet)
     # What was there before our write may also be an old answer: it is waited for, here not as long
     # as for AWS.
-    monkeypatch.setattr(policy_reconciler, "_VISIBLE_SECONDS", 0.5)
+    monkeypatch.setattr(overwriting, "_VISIBLE_SECONDS", 0.5)
 
 
 @pytest.mark.parametrize("module", WRITES)

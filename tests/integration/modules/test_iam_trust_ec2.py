@@ -15,7 +15,7 @@ from anyscale.util import verify_data_plane_role_assume_role_policy
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import policy_reconciler
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import overwriting
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import (
     TrustPolicyStore,
 )
@@ -527,7 +527,7 @@ def overwrite(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> t.Callable[.
         monkeypatch.setattr(Iam, "put_trust_policy", put_and_lose)
         # What was there before our write may also be an old answer: it is waited for, here not as
         # long as for AWS.
-        monkeypatch.setattr(policy_reconciler, "_VISIBLE_SECONDS", 0.5)
+        monkeypatch.setattr(overwriting, "_VISIBLE_SECONDS", 0.5)
 
     return prepare
 

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.s3 import Bucket
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import policy_reconciler
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import overwriting
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy import (
     BucketPolicyStore,
 )
@@ -811,7 +811,7 @@ def overwrite(scene: Sandbox, monkeypatch: pytest.MonkeyPatch) -> t.Callable[...
         monkeypatch.setattr(Bucket, "put_policy", put_and_lose)
         # What was there before our write may also be an old answer: it is waited for, here not as
         # long as for AWS.
-        monkeypatch.setattr(policy_reconciler, "_VISIBLE_SECONDS", 0.5)
+        monkeypatch.setattr(overwriting, "_VISIBLE_SECONDS", 0.5)
 
     return prepare
 

@@ -222,14 +222,15 @@ def test_a_refusal_is_final(status: int) -> None:
     assert error.value.remedy
 
 
-@pytest.mark.parametrize(("status", "least", "most"), [(500, 5, 40), (0, 4, 4)])
-def test_a_service_that_fails_for_ever_is_an_error(status: int, least: int, most: int) -> None:
-    """Each call that is not answered takes its time."""
+@pytest.mark.parametrize("status", [500, 0])
+def test_a_service_that_fails_for_ever_is_an_error(status: int) -> None:
+    """After a minute; one of its writes may yet take effect."""
     service = Service(spec("X"))
     service.failures = [(status, False)] * 100
-    with pytest.raises(AnyscaleError):
+    with pytest.raises(AnyscaleError) as error:
         run(service, options("A"))
-    assert least <= service.writes <= most
+    assert 5 <= service.writes <= 40
+    assert str(error.value.details["written"]).endswith("(possibly)']")
 
 
 @pytest.mark.parametrize("status", [409, 503])

@@ -357,6 +357,44 @@ def test_a_write_without_an_answer(case: str) -> None:
     assert len(store.writes) == (1 if takes_effect or not found else 0), "never twice"
 
 
+@pytest.mark.parametrize("last", [DENIED, THROTTLED, NO_ANSWER], ids=lambda error: error.code)
+@pytest.mark.parametrize("can_read", [True, False])
+def test_a_write_without_an_answer_is_not_forgotten(last: AwsError, can_read: bool) -> None:
+    """Whatever the attempts after it end with: what is read may be what was there before."""
+    store = Memory("A")
+    store.refusals = [(NO_ANSWER, False), *[(last, False)] * 1000]
+
+    def fail(moment: str) -> None:
+        if moment == "read" and len(store.refusals) < 1000 and not can_read:
+            raise DENIED
+
+    store.meanwhile = fail
+    assert saved(store, Time()) == (last, [f"{NAME} (possibly)"])
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome", "names"),
+    [
+        (["A", "Ours"], Saved(), [NAME]),
+        (["A", "B"], Saved(is_written=False), [f"{NAME} (possibly)"]),
+    ],
+    ids=["it took effect", "another writer's"],
+)
+def test_it_is_looked_for_once_more(found: list[str], outcome: Saved, names: list[str]) -> None:
+    """After the last attempt: an earlier read did not show it yet."""
+    store = Memory("A")
+    store.refusals = [(NO_ANSWER, False), (DENIED, False)]
+
+    def show(moment: str) -> None:
+        if moment == "read" and not store.refusals:
+            store.document = document(*found)
+
+    store.meanwhile = show
+    assert saved(store, Time()) == (outcome, names)
+    assert store.reads == 3
+    assert store.writes == []
+
+
 # --- read back ------------------------------------------------------------------------------------
 
 
