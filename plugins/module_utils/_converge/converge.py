@@ -36,7 +36,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     delete_backup,
     write_backup,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.lock import resource_lock
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.lock import (
+    check_lockable,
+    resource_lock,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.key_order import (
     in_aws_order,
 )
@@ -97,6 +100,7 @@ def execute(
         return plan
     if check_mode:
         check_writable(reconciler.backup(live, plan), params)
+        check_lockable(params.get("lock_dir"))
         return plan
     with noting_what_was_written(journal), resource_lock(live.resource, params.get("lock_dir")):
         live = reconciler.load()

@@ -26,6 +26,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     UnsettledError,
     option,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.directory import (
+    check_writable_directory,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.home import ansible_home
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import open_plain
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import backoff
@@ -70,6 +73,18 @@ def _acquire(resource: str, directory: str | None, seconds: float) -> int:
     )
 
 
+def check_lockable(directory: str | None) -> str:
+    """The directory of the lock files. Raises if none could be made in it, without making any, nor the
+    directory if it does not exist yet.
+    """
+    path = lock_directory(directory)
+    with _usable(path):
+        check_writable_directory(path)
+        if os.path.lexists(path):
+            _refuse_shared(path)
+    return path
+
+
 def lock_directory(directory: str | None) -> str:
     """The directory of the lock files: the given one, else the one that the environment names, else one
     in the user's home. In a directory that all users share, another user could take its name first.
@@ -93,23 +108,35 @@ def _open(path: str) -> int:
 
 
 def _private_directory(directory: str | None) -> str:
-    path = lock_directory(directory)
-    try:
+    path = check_lockable(directory)
+    with _usable(path):
         os.makedirs(path, mode=0o700, exist_ok=True)
-        found = os.lstat(path)
+        _refuse_shared(path)
+    return path
+
+
+@contextlib.contextmanager
+def _usable(path: str) -> t.Iterator[None]:
+    """Raise an error of the collection for what the system says of a directory."""
+    try:
+        yield
     except (OSError, ValueError) as error:  # ValueError: a path with a null character
         why = getattr(error, "strerror", None) or error
         raise TaskError(
             f"The lock directory {path!r} cannot be used: {why}.",
             f"{_OTHER_DIRECTORY} another directory.",
         ) from error
+
+
+def _refuse_shared(path: str) -> None:
+    """Raise if another user owns the directory or can write to it."""
+    found = os.lstat(path)
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise TaskError(
             f"The lock directory {path} must be a directory that the current user owns and no "
             "other user can write to.",
             f"Remove it, or correct its owner and mode (0700). {_OTHER_DIRECTORY} another one.",
         )
-    return path
 
 
 def _is_locked(handle: int, path: str) -> bool:

@@ -245,6 +245,31 @@ def test_without_a_backup_nothing_is_replaced(
     converge(reconciler, {**params, "backup": False}, check_mode=True)
 
 
+def _in_a_file(folder: Path) -> None:
+    folder.write_text("")
+
+
+def _open_to_all(folder: Path) -> None:
+    folder.mkdir()
+    folder.chmod(0o777)
+
+
+@pytest.mark.parametrize("place", [_in_a_file, _open_to_all])
+def test_without_a_lock_nothing_is_replaced(
+    tmp_path: Path, params: Json, place: t.Callable[[Path], None]
+) -> None:
+    """Which check mode knows too, in the same words."""
+    place(tmp_path / "locks")
+    messages = set()
+    for check_mode in (True, False):
+        reconciler = Scripted([OLD], tmp_path)
+        with pytest.raises(TaskError, match="lock directory") as caught:
+            converge(reconciler, params, check_mode)
+        assert "save" not in reconciler.calls
+        messages.add(str(caught.value.failure()))
+    assert len(messages) == 1
+
+
 # --- backups and errors ---------------------------------------------------------------------------
 
 
