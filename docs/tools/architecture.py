@@ -23,10 +23,10 @@ PLUGINS = ROOT / "plugins"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("modules", "action", "inventory", "callback", "lookup"),
     ("_rollback", "_fleet"),
-    ("_plan_file", "_outcome"),
+    ("_plan_file", "_outcome", "_events"),
     ("_clouds",),
     ("_resources", "_run"),
-    ("_events", "_inventory", "_permissions", "_report"),
+    ("_inventory", "_permissions", "_report"),
     ("_action", "_progress", "_text"),
     ("_audit",),
     ("_converge",),

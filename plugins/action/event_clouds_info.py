@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
+from ansible import context
 from ansible.utils.display import Display
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import account_of, parse_arn
@@ -48,8 +49,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.dependen
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.own import is_own
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.summary import (
     lines_of,
-    too_large_warning,
-    unmanaged_warning,
+    not_looked_up_warning,
+    warnings_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.touched import Watch
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.touches import (
@@ -58,6 +59,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.touches 
     by_target,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import (
+    Invocation,
+    invocation_of,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 # Where ansible-rulebook puts the events that a rule matched.
@@ -92,6 +97,7 @@ class ActionModule(FirstTask):
     def run_for(self, names: list[str], hostvars: t.Any, arguments: Json) -> Json:
         """Find the clouds of the events."""
         _refuse_others_than_arns(arguments["own_principals"])
+        invocation = invocation_of(context.CLIARGS, hostvars["localhost"])
         found = changes_in(self._messages(arguments))
         clouds = self._clouds(names)
         warnings = _ask_for_roles(found.changes, clouds)
@@ -102,7 +108,7 @@ class ActionModule(FirstTask):
         recorded = _recorded(found.changes, clouds.values())
         roles_with: dict[str, list[str]] = {}
         if arguments["look_up_policies"]:
-            roles_with, unknown = self._roles_with(found.changes, watch, clouds.values())
+            roles_with, unknown = self._roles_with(found.changes, watch, clouds, invocation)
             warnings += unknown
         touches: dict[str, Touch] = {}
         own, of_clouds = 0, 0
@@ -125,7 +131,7 @@ class ActionModule(FirstTask):
         }
         dropped = dict(sorted(found.dropped.items()))
         display.display("\n".join(["", *lines_of(told, counts, dropped)]))
-        warnings += [*unmanaged_warning(told), *too_large_warning(dropped)]
+        warnings += warnings_of(told, dropped, invocation)
         return {"clouds": told, "counts": counts, "dropped": dropped, "warnings": warnings}
 
     def _messages(self, arguments: Json) -> t.Any:
@@ -149,7 +155,10 @@ class ActionModule(FirstTask):
 
     @staticmethod
     def _roles_with(
-        changes: t.Iterable[Change], watch: Watch, clouds: t.Iterable[Cloud]
+        changes: t.Iterable[Change],
+        watch: Watch,
+        clouds: t.Mapping[str, Cloud],
+        invocation: Invocation,
     ) -> tuple[dict[str, list[str]], list[str]]:
         """By the ARN of each managed policy that has changed, the roles that have it; and warnings
         about those of which that could not be found out.
@@ -161,7 +170,7 @@ class ActionModule(FirstTask):
             and watch.has_account(change.account_id)
             and account_of(change.policy_arn) == change.account_id
         }
-        in_account = {cloud.settings.account_id: cloud.settings for cloud in clouds}
+        in_account = {cloud.settings.account_id: cloud.settings for cloud in clouds.values()}
         sessions = AccountSessions(run_cache(), 1, bulk_reads=False)
         found: dict[str, list[str]] = {}
         warnings: list[str] = []
@@ -174,11 +183,7 @@ class ActionModule(FirstTask):
                     f"The roles that have {arn}, which has changed, are unknown: "
                     f"{error.failure()['msg']}"
                 )
-        if len(wanted) > _MOST_POLICIES:
-            warnings.append(
-                f"Of {len(wanted)} managed policies that have changed, the roles of "
-                f"{_MOST_POLICIES} were looked up. Run the audit for the others."
-            )
+        warnings += not_looked_up_warning(len(wanted), _MOST_POLICIES, invocation)
         return found, warnings
 
 

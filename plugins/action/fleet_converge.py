@@ -48,6 +48,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed i
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.services import Services
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import PASS_ROLE
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import invocation_of
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.signals import (
     finishing_on_signals,
 )
@@ -93,7 +94,7 @@ class ActionModule(FleetAction):
         arguments["plan_file"] = self._plan_path(arguments)
         # The directory in which a local connection runs modules.
         with contextlib.chdir(self._loader.get_basedir()):
-            run, plan = self._new_run(folder, arguments)
+            run, plan = self._new_run(folder, hostvars, arguments)
             planned = run.plan()
             with finishing_on_signals(run.stop):
                 while not run.is_finished:
@@ -133,7 +134,9 @@ class ActionModule(FleetAction):
             )
         return os.path.abspath(os.path.expanduser(path))
 
-    def _new_run(self, folder: RunFolder, arguments: Json) -> tuple[Run, PlanInUse | None]:
+    def _new_run(
+        self, folder: RunFolder, hostvars: t.Any, arguments: Json
+    ) -> tuple[Run, PlanInUse | None]:
         options = _options(
             arguments,
             check_mode=self._task.check_mode or arguments["mode"] == "check",
@@ -143,7 +146,7 @@ class ActionModule(FleetAction):
         variables = CloudVariables(self, self._task.get_play().connection)
         clouds = variables.read(arguments["hosts"], arguments["engine"], arguments["refused"])
         if not arguments["tasks_follow"]:
-            clouds.refuse_tasks()
+            clouds.refuse_tasks(invocation_of(context.CLIARGS, hostvars["localhost"]))
         for cloud in clouds.for_engine.values():
             cloud.settings = dataclasses.replace(cloud.settings, run_name=_label(arguments))
         for name, why in clouds.for_role.items():

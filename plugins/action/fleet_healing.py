@@ -45,7 +45,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation 
     invocation_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import CHANGED, IN_SYNC
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import onboard_one
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import how_to_onboard
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 _POLL_SECONDS = 2.0
@@ -158,7 +158,7 @@ class ActionModule(FleetAction):
         told = [
             (
                 one["cloud"],
-                messages.left_as_it_is(one, rules, onboard_one(one["cloud"], invocation)),
+                messages.left_as_it_is(one, rules, how_to_onboard([one["cloud"]], invocation)),
             )
             for one in stopped
         ]

@@ -47,7 +47,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.register
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.hosts import NOT_READ
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import Invocation
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.rollout import unknown_rings
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import how_to_onboard
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 _RING, _REGISTERED_ROLE = "anyscale_ring", "anyscale_default_role_arn"
@@ -86,13 +88,18 @@ class Clouds:
     assumed_roles: set[str] = dataclasses.field(default_factory=set)
     control_planes: frozenset[str] = frozenset()
 
-    def refuse_tasks(self) -> None:
+    @property
+    def of_all(self) -> dict[str, Cloud]:
+        """Both kinds."""
+        return {**self.for_engine, **self.of_role}
+
+    def refuse_tasks(self, invocation: Invocation) -> None:
         """Refuse the clouds that need tasks of their own, for a playbook that has none."""
         for name, why in self.for_role.items():
             cloud = self.of_role[name]
             cloud.error = RefusedError(
                 f"This cloud needs tasks of its own, because {why}, and this playbook has none.",
-                f"Converge it with the playbook onboard and -e fleet_clouds={name}.",
+                f"To converge it: {how_to_onboard([name], invocation)}",
                 reason=NEEDS_TASKS,
             )
             self.for_engine[name] = cloud

@@ -81,5 +81,5 @@ def left_as_it_is(stopped: Json, rules: Rules, how_to_onboard: str) -> str:
     return (
         f"{stopped['cloud']}: {stopped['document']} was put back {times} within {rules.window:.0f} s, "
         f"and has changed again. Events do not lead to it being put back until {stopped['until']}. Find "
-        f"the other writer in CloudTrail. To put it back now, {how_to_onboard}."
+        f"the other writer in CloudTrail. To put it back now: {how_to_onboard}"
     )

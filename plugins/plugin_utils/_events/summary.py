@@ -14,6 +14,15 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.cloudtrail import (
     TOO_LARGE,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import Invocation
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import (
+    how_to_audit,
+    how_to_onboard,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import (
+    counted,
+    summarize_names,
+)
 
 Json = t.Mapping[str, t.Any]
 
@@ -22,45 +31,53 @@ _MOST_CLOUDS = 20
 
 def lines_of(clouds: t.Sequence[Json], counts: Json, dropped: Json) -> list[str]:
     """What was changed and by whom, cloud by cloud, and what was left out."""
-    changes = _counted(counts["changes"], "change")
+    changes = counted(counts["changes"], "change")
     lines = [
         f"{changes} in the events: {counts['of_clouds']} of clouds, {counts['own']} by runs themselves"
     ]
     lines += [_line(cloud) for cloud in clouds[:_MOST_CLOUDS]]
     if len(clouds) > _MOST_CLOUDS:
-        lines.append(f"and {_counted(len(clouds) - _MOST_CLOUDS, 'other cloud')}")
+        lines.append(f"and {counted(len(clouds) - _MOST_CLOUDS, 'other cloud')}")
     if dropped:
         told = ", ".join(f"{count} {reason}" for reason, count in dropped.items())
         lines.append(f"Left out of the events: {told}")
     return lines
 
 
-def unmanaged_warning(clouds: t.Sequence[Json]) -> list[str]:
-    """What to do about changes that no run puts back."""
-    names = [cloud["name"] for cloud in clouds if not cloud["managed"]]
-    if not names:
+def warnings_of(clouds: t.Sequence[Json], dropped: Json, invocation: Invocation) -> list[str]:
+    """What to do about changes that no run puts back, and about events that were not read."""
+    return [*_unmanaged(clouds, invocation), *_too_large(dropped, invocation)]
+
+
+def not_looked_up_warning(policies: int, looked_up: int, invocation: Invocation) -> list[str]:
+    """What to do about changed policies of which it was not asked which roles have them."""
+    if policies <= looked_up:
         return []
-    shown = ", ".join(names[:_MOST_CLOUDS]) + (" and others" if len(names) > _MOST_CLOUDS else "")
     return [
-        "A permissions boundary or the encryption of a bucket was changed, which no run puts back: "
-        f"{shown}. Run the playbook audit for what that breaks."
+        f"Of {policies} managed policies that have changed, the roles of {looked_up} were looked up. "
+        f"To see what the others break: {how_to_audit([], invocation)}"
     ]
 
 
-def too_large_warning(dropped: Json) -> list[str]:
-    """What to do about events that were not read because there were too many."""
+def _unmanaged(clouds: t.Sequence[Json], invocation: Invocation) -> list[str]:
+    names = [cloud["name"] for cloud in clouds if not cloud["managed"]]
+    if not names:
+        return []
+    return [
+        "A permissions boundary or the encryption of a bucket was changed, which no run puts back: "
+        f"{summarize_names(names)}. To see what that breaks: {how_to_audit(names, invocation)}"
+    ]
+
+
+def _too_large(dropped: Json, invocation: Invocation) -> list[str]:
     if not dropped.get(TOO_LARGE):
         return []
     return [
-        "There were too many events, or too large ones, and some were not read. Run the playbook "
-        "onboard, which needs no events. Look at who sends to the queue."
+        "There were too many events, or too large ones, and some were not read. Look at who sends to "
+        f"the queue. To converge all clouds without events: {how_to_onboard([], invocation)}"
     ]
 
 
 def _line(cloud: Json) -> str:
     callers = ", ".join(cloud["principals"]) or "an unknown caller"
     return f"{cloud['name']}: {', '.join(cloud['documents'])}: {', '.join(cloud['calls'])} by {callers}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -24,7 +24,7 @@ _OF_THIS_RUN = "cloud_iam_run_id"
 _SECRET_NAME = re.compile(r"key|token|secret|pass(word|phrase)|credential|external_id", re.I)
 _ADDRESS_WITH_LOGIN = re.compile(r"\w+://[^/]*@")
 # What Ansible reads in key=value as it stands. Anything else is told as JSON.
-_PLAIN_TEXT = re.compile(r"[\w./:@+-]+", re.ASCII)
+_PLAIN_TEXT = re.compile(r"[\w./:@+,-]+", re.ASCII)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +69,7 @@ def variable_options(variables: t.Mapping[str, t.Any]) -> list[str]:
         word
         for name, value in _of_the_role(variables).items()
         if _can_be_shown(name, value)
-        for word in ("-e", _variable(name, value))
+        for word in ("-e", variable(name, value))
     ]
 
 
@@ -80,6 +80,13 @@ def not_repeated(variables: t.Mapping[str, t.Any]) -> list[str]:
     return [
         name for name, value in _of_the_role(variables).items() if not _can_be_shown(name, value)
     ]
+
+
+def variable(name: str, value: t.Any) -> str:
+    """What -e takes for a variable."""
+    if isinstance(value, str) and _PLAIN_TEXT.fullmatch(value):
+        return f"{name}={value}"
+    return json.dumps({name: value})
 
 
 def _of_the_role(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -93,12 +100,6 @@ def _of_the_role(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 def _can_be_shown(name: str, value: t.Any) -> bool:
     is_plain = value is None or isinstance(value, (str, int, float))
     return is_plain and not _SECRET_NAME.search(name) and not _ADDRESS_WITH_LOGIN.match(str(value))
-
-
-def _variable(name: str, value: t.Any) -> str:
-    if isinstance(value, str) and _PLAIN_TEXT.fullmatch(value):
-        return f"{name}={value}"
-    return json.dumps({name: value})
 
 
 def _template_prefix(job_template: str) -> str:

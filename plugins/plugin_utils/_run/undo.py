@@ -11,13 +11,16 @@ This plugin util is private to the collection. Pure.
 from __future__ import annotations
 
 import shlex
+import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import (
     Invocation,
     inventory_options,
+    variable,
 )
 
 PLAYBOOK = "rayfleet.anyscale.rollback"
+_MOST_NAMED = 10
 
 
 def undo_command(
@@ -59,12 +62,29 @@ def how_to_find_a_run(invocation: Invocation) -> str:
     )
 
 
-def onboard_one(cloud: str, invocation: Invocation) -> str:
-    """How to onboard one cloud alone."""
+def how_to_onboard(clouds: t.Sequence[str], invocation: Invocation) -> str:
+    """How to converge clouds; with all others of the fleet, if they are too many to be named."""
+    return _run("onboard", {"Mode": "apply"}, clouds, invocation)
+
+
+def how_to_audit(clouds: t.Sequence[str], invocation: Invocation) -> str:
+    """How to audit clouds, in the same way."""
+    return _run("audit", {}, clouds, invocation)
+
+
+def _run(
+    playbook: str, answers: dict[str, str], clouds: t.Sequence[str], invocation: Invocation
+) -> str:
+    """How to run a playbook for clouds. answers: to other questions of its survey."""
+    named = ",".join(clouds) if len(clouds) <= _MOST_NAMED else ""
     if invocation.in_awx:
-        template = invocation.job_template("onboard")
-        return f"launch the job template {template} with apply for Mode and {cloud} for Clouds"
-    return f"run the playbook onboard with -e fleet_clouds={cloud}"
+        answers = {**answers, **({"Clouds": named} if named else {})}
+        told = " and ".join(f"{answer} for {question}" for question, answer in answers.items())
+        template = invocation.job_template(playbook)
+        return f"launch the job template {template}{f' with {told}' if told else ''}"
+    words = ["ansible-playbook", *inventory_options(invocation), f"rayfleet.anyscale.{playbook}"]
+    words += ["-e", variable("fleet_clouds", named)] if named else []
+    return " ".join(shlex.quote(word) for word in words)
 
 
 def _template(invocation: Invocation) -> str:

@@ -180,7 +180,7 @@ def test_what_keeps_changing_is_left_and_said(fleet: Fleet) -> None:
         f"role {ROLE} in {VISION_ACCOUNT}",
     )
     assert "was put back once within 3600 s, and has changed again" in run.output
-    assert "run the playbook onboard with -e fleet_clouds=speech" in run.output
+    assert "rayfleet.anyscale.onboard -e fleet_clouds=speech" in run.output
     assert "Failed: speech" in run.output
 
 
@@ -241,7 +241,7 @@ def test_a_cloud_that_needs_tasks_of_its_own_fails(fleet: Fleet) -> None:
     run = fleet.heal(event, fleet_mode="check")
     assert run.exit_status == 2, run.output
     assert "because the connection is ssh" in run.output
-    assert "Converge it with the playbook onboard and -e fleet_clouds=lab" in run.output
+    assert "rayfleet.anyscale.onboard -e fleet_clouds=lab" in run.output
     assert "Failed: lab" in run.output
 
 

@@ -80,7 +80,7 @@ def find(messages: t.Any, hosts: t.Mapping[str, Json] | None = None, **options: 
     """What the task returns for messages."""
     hosts = HOSTS if hosts is None else hosts
     arguments = {"messages": messages, "own_principals": [], "look_up_policies": False, **options}
-    return action_of(hosts).run_for(list(hosts), None, arguments)
+    return action_of(hosts).run_for(list(hosts), {"localhost": {}}, arguments)
 
 
 def names_in(found: Json) -> list[str]:

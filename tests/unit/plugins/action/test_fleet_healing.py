@@ -257,7 +257,10 @@ def test_what_was_put_back_too_often_is_refused_and_said(runs: Runs) -> None:
     assert (list(found["refused"]), found["warnings"]) == (["lab"], [])
     message = found["refused"]["lab"]
     assert "lab: role lab was put back once within 3600 s, and has changed again." in message
-    assert "run the playbook onboard with -e fleet_clouds=lab" in message
+    assert (
+        "To put it back now: ansible-playbook rayfleet.anyscale.onboard -e fleet_clouds=lab"
+        in message
+    )
     runs.end(found["run"])
     found = runs.step("vision")
     assert (found["hosts"], found["stopped"], found["refused"]) == (["vision"], [], {})

@@ -19,6 +19,7 @@ from ansible.vars.manager import VariableManager
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import CloudVariables
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import Invocation
 
 ARN = "arn:aws:iam::123456789012:role/{}"
 
@@ -288,13 +289,13 @@ def test_a_playbook_without_tasks_refuses_the_clouds_that_need_some() -> None:
     hosts = {"vision": account, "lab": {**account, "ansible_connection": "ssh"}}
     clouds = CloudVariables(action_of(**hosts), "local").read(list(hosts), True, {})
     assert (set(clouds.for_engine), set(clouds.for_role)) == ({"vision"}, {"lab"})
-    clouds.refuse_tasks()
+    clouds.refuse_tasks(Invocation())
     assert not clouds.for_role
     assert clouds.for_engine["vision"].error is None
     error = clouds.for_engine["lab"].error
     assert error is not None
     assert "because the connection is ssh" in error.failure()["msg"]
-    assert "onboard and -e fleet_clouds=lab" in error.failure()["msg"]
+    assert "rayfleet.anyscale.onboard -e fleet_clouds=lab" in error.failure()["msg"]
 
 
 @pytest.mark.parametrize("reads_only", [False, True])

@@ -10,11 +10,14 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.summary import (
     lines_of,
-    too_large_warning,
-    unmanaged_warning,
+    not_looked_up_warning,
+    warnings_of,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import Invocation
 
 ADMIN = "arn:aws:iam::222222222222:role/Admin"
+SHELL = Invocation(("fleet.yml",))
+IN_AWX = Invocation(in_awx=True, template_prefix="Anyscale")
 
 
 def touched(name: str, **fields: t.Any) -> dict[str, t.Any]:
@@ -45,18 +48,33 @@ def test_of_many_clouds_some_are_named() -> None:
     lines = lines_of(clouds, {"changes": 1, "of_clouds": 1, "own": 0}, {})
     assert lines[0].startswith("1 change in the events")
     assert (len(lines), lines[-1]) == (22, "and 1 other cloud")
-    [warning] = unmanaged_warning(clouds)
-    assert "cloud-19 and others. Run the playbook audit" in warning
+    [warning] = warnings_of(clouds, {}, SHELL)
+    assert "cloud-9 and 11 more. To see what that breaks" in warning
 
 
 def test_what_a_run_puts_back_is_no_warning() -> None:
-    assert unmanaged_warning([touched("speech")]) == []
-    [warning] = unmanaged_warning([touched("speech"), touched("lab", managed=False)])
-    assert "no run puts back: lab. Run the playbook audit" in warning
+    assert warnings_of([touched("speech")], {}, SHELL) == []
+    clouds = [touched("speech"), touched("lab", managed=False)]
+    [warning] = warnings_of(clouds, {}, SHELL)
+    assert (
+        "no run puts back: lab. To see what that breaks: ansible-playbook -i fleet.yml" in warning
+    )
+    assert warning.endswith(" rayfleet.anyscale.audit -e fleet_clouds=lab")
+    [warning] = warnings_of(clouds, {}, IN_AWX)
+    assert warning.endswith(": launch the job template Anyscale audit with lab for Clouds")
 
 
 def test_events_that_were_not_read_are_a_warning() -> None:
     """Among them may be those of a drift."""
-    assert too_large_warning({"not_json": 1}) == []
-    [warning] = too_large_warning({"too_large": 1})
-    assert "Run the playbook onboard" in warning
+    assert warnings_of([], {"not_json": 1}, SHELL) == []
+    [warning] = warnings_of([], {"too_large": 1}, SHELL)
+    assert warning.endswith("events: ansible-playbook -i fleet.yml rayfleet.anyscale.onboard")
+    [warning] = warnings_of([], {"too_large": 1}, IN_AWX)
+    assert warning.endswith("launch the job template Anyscale onboard with apply for Mode")
+
+
+def test_policies_that_were_not_looked_up_are_a_warning() -> None:
+    assert not_looked_up_warning(50, 50, SHELL) == []
+    [warning] = not_looked_up_warning(51, 50, IN_AWX)
+    assert "Of 51 managed policies that have changed, the roles of 50 were looked up." in warning
+    assert warning.endswith("launch the job template Anyscale audit")

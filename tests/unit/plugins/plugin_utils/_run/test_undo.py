@@ -13,9 +13,10 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import Invocation
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import (
+    how_to_audit,
     how_to_choose_a_run,
     how_to_find_a_run,
-    onboard_one,
+    how_to_onboard,
     undo_command,
 )
 
@@ -70,10 +71,30 @@ SAID: dict[str, tuple[t.Callable[[Invocation], str], str, str]] = {
         "Check the answer for Run, the IDs of jobs. Without an answer, the job template Anyscale "
         "rollback lists the runs.",
     ),
-    "how to onboard one cloud": (
-        lambda invocation: onboard_one("speech", invocation),
-        "run the playbook onboard with -e fleet_clouds=speech",
-        "launch the job template Anyscale onboard with apply for Mode and speech for Clouds",
+    "how to onboard some clouds": (
+        lambda invocation: how_to_onboard(["speech", "vision"], invocation),
+        "ansible-playbook rayfleet.anyscale.onboard -e fleet_clouds=speech,vision",
+        "launch the job template Anyscale onboard with apply for Mode and speech,vision for Clouds",
+    ),
+    "how to onboard a cloud with a blank in its name": (
+        lambda invocation: how_to_onboard(["my lab"], invocation),
+        """ansible-playbook rayfleet.anyscale.onboard -e '{"fleet_clouds": "my lab"}'""",
+        "launch the job template Anyscale onboard with apply for Mode and my lab for Clouds",
+    ),
+    "how to onboard many clouds": (
+        lambda invocation: how_to_onboard([f"cloud-{n}" for n in range(11)], invocation),
+        "ansible-playbook rayfleet.anyscale.onboard",
+        "launch the job template Anyscale onboard with apply for Mode",
+    ),
+    "how to audit a cloud": (
+        lambda invocation: how_to_audit(["speech"], invocation),
+        "ansible-playbook rayfleet.anyscale.audit -e fleet_clouds=speech",
+        "launch the job template Anyscale audit with speech for Clouds",
+    ),
+    "how to audit all clouds": (
+        lambda invocation: how_to_audit([], invocation),
+        "ansible-playbook rayfleet.anyscale.audit",
+        "launch the job template Anyscale audit",
     ),
 }
 
