@@ -30,10 +30,8 @@ from ansible_collections.rayfleet.anyscale.benchmarks._workplace import Workplac
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.cloudtrail import (
     changes_in,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import Rules
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import (
-    healing_state,
-)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import StateFile
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, generated_fleet
 from ansible_collections.rayfleet.anyscale.tests.support.cloudtrail_records import record
 
@@ -87,9 +85,8 @@ def _line(server: StandInServer, folder: Path, clouds: int, events: int) -> str:
 
 def _note_onboarded(place: Workplace, names: list[str]) -> None:
     """As the run of onboard has that converged the clouds before they drifted."""
-    with healing_state(
-        f"{place.environment({})['ANSIBLE_HOME']}/anyscale_healing", Rules()
-    ) as healing:
+    state = f"{place.environment({})['ANSIBLE_HOME']}/anyscale_healing"
+    with StateFile(state, Rules()).update() as healing:
         healing.note_onboarded(names, time.time(), time.time())
 
 

@@ -23,10 +23,8 @@ from pathlib import Path
 import boto3
 import pytest
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import Rules
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import (
-    healing_state,
-)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import StateFile
 from ansible_collections.rayfleet.anyscale.tests.eda.controller import (
     ORGANIZATION,
     TEMPLATE,
@@ -282,7 +280,7 @@ def test_a_cloud_that_failed_is_tried_again_by_the_clock(
         running_sandbox.fault("UpdateAssumeRolePolicy", status=403, code="AccessDenied")
         listening.wait_for(lambda: f"Not converged: {speech.name}." in listening.log)
         assert not listening.is_in_sync(speech)
-        with healing_state(state, Rules()) as healing:
+        with StateFile(state, Rules()).update() as healing:
             healing.state["clouds"][speech.name]["retry"]["at"] -= 300
         listening.wait_for(lambda: listening.is_in_sync(speech))
     assert f"Tried again, since a run failed: {speech.name}" in listening.log

@@ -16,6 +16,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules
+
 SCHEMA_VERSION = 3
 # More documents of one cloud than it has are converged all the same: a run converges all of them.
 _MOST_DOCUMENTS = 64
@@ -23,27 +25,6 @@ _LONGEST_TEXT = 200
 _MOST_DOUBLINGS = 16
 
 Json = dict[str, t.Any]
-
-
-@dataclasses.dataclass(frozen=True)
-class Rules:
-    """How clouds are healed; times in seconds.
-
-    quiet: how long after its last event a cloud is converged. longest_wait: how long after the first
-    one at the latest. run_seconds: after this time, a run that has not said how it ended is taken
-    for lost. most_heals, window: how often a document is put back in this time. first_retry,
-    longest_retry: how long after a run failed for a cloud it is tried again; twice as long after each
-    further one. max_clouds: how many clouds a run takes; if there are more, it takes none.
-    """
-
-    quiet: float = 5.0
-    longest_wait: float = 60.0
-    run_seconds: float = 3600.0
-    most_heals: int = 3
-    window: float = 3600.0
-    first_retry: float = 300.0
-    longest_retry: float = 86400.0
-    max_clouds: int = 100
 
 
 @dataclasses.dataclass(frozen=True)

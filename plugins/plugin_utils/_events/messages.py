@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import Rules
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import (
     counted,
     summarize_names,
@@ -83,3 +83,18 @@ def left_as_it_is(stopped: Json, rules: Rules, how_to_onboard: str) -> str:
         f"and has changed again. Events do not lead to it being put back until {stopped['until']}. Find "
         f"the other writer in CloudTrail. To put it back now: {how_to_onboard}"
     )
+
+
+def not_noted(error: Exception) -> str:
+    """The warning of a run of onboard that cannot let events heal its clouds."""
+    return f"{error} No event heals the clouds of this run, until a run of onboard can note them."
+
+
+def not_forgotten(error: Exception) -> str:
+    """The warning of a run that cannot keep events from healing its clouds."""
+    return f"{error} A run of heal may converge these clouds again."
+
+
+def tried_again(names: t.Sequence[str]) -> str:
+    """Of clouds that an earlier run failed for."""
+    return f"Tried again, since a run failed: {summarize_names(names)}"

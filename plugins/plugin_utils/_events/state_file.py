@@ -10,6 +10,7 @@ This plugin util is private to the collection. Only its owner can read the file 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import typing as t
 
@@ -22,8 +23,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_fil
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import (
     SCHEMA_VERSION,
     Healing,
-    Rules,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules
 
 VARIABLE = "heal_state_dir"
 _FILE = "healing.json"
@@ -39,29 +40,49 @@ def state_directory(given: str | None) -> str:
     return path
 
 
-def has_state(directory: str) -> bool:
-    """Whether runs have kept a state there."""
-    return os.path.lexists(os.path.join(directory, _FILE))
+@dataclasses.dataclass(frozen=True)
+class StateFile:
+    """The state in a directory that runs share, and the rules of this one."""
 
+    directory: str
+    rules: Rules
 
-@contextlib.contextmanager
-def healing_state(directory: str, rules: Rules, *, keep: bool = True) -> t.Iterator[Healing]:
-    """The state, for one run at a time; written at the end, where keep is set."""
-    path = os.path.join(directory, _FILE)
-    try:
-        os.makedirs(directory, mode=0o700, exist_ok=True)
-        with resource_lock(path, directory):
-            healing = Healing(_read(path), rules)
+    @property
+    def exists(self) -> bool:
+        """Whether runs have kept a state there."""
+        return os.path.lexists(self._path)
+
+    def read(self) -> Healing:
+        """The state as it is. Where none is kept yet, nothing is written."""
+        if not self.exists:
+            return Healing(rules=self.rules)
+        with self._locked() as healing:
+            return healing
+
+    @contextlib.contextmanager
+    def update(self) -> t.Iterator[Healing]:
+        """The state, for one run at a time; written at the end."""
+        with self._locked() as healing:
             yield healing
-            if keep:
-                atomic_write(path, _json.dumps(healing.state) + "\n", durable=True)
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise InputError(
-            f"The state of healing in {path} cannot be used: {why}.",
-            f"Correct that, or set {VARIABLE} to another directory. Without the file, the next run "
-            "begins with no memory of earlier ones.",
-        ) from error
+            atomic_write(self._path, _json.dumps(healing.state) + "\n", durable=True)
+
+    @contextlib.contextmanager
+    def _locked(self) -> t.Iterator[Healing]:
+        try:
+            os.makedirs(self.directory, mode=0o700, exist_ok=True)
+            with resource_lock(self._path, self.directory):
+                yield Healing(_read(self._path), self.rules)
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise InputError(
+                f"The state of healing in {self._path} cannot be used: {why}.",
+                f"Correct that, or set {VARIABLE} to another directory. Without the file, the next "
+                "run begins with no memory of earlier ones.",
+            ) from error
+
+    @property
+    def _path(self) -> str:
+        return os.path.join(self.directory, _FILE)
 
 
 def _read(path: str) -> t.Any:

@@ -20,9 +20,10 @@ from ansible_collections.rayfleet.anyscale.plugins.action import fleet_healing
 from ansible_collections.rayfleet.anyscale.plugins.action.fleet_healing import ActionModule
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import NEEDS_TASKS
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import Rules
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events import taking
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import (
-    healing_state,
+    StateFile,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run import folder as run_folder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
@@ -88,7 +89,7 @@ class Runs:
 
     def skip(self, seconds: float) -> None:
         """Let time pass for the clouds that are tried again."""
-        with healing_state(self.directory, QUICK) as healing:
+        with StateFile(self.directory, QUICK).update() as healing:
             for cloud in healing.state["clouds"].values():
                 if cloud["retry"]:
                     cloud["retry"]["at"] -= seconds
@@ -97,7 +98,7 @@ class Runs:
 @pytest.fixture(name="fresh")
 def _fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     """Before any run of onboard."""
-    monkeypatch.setattr(fleet_healing, "_POLL_SECONDS", 0.02)
+    monkeypatch.setattr(taking, "_POLL_SECONDS", 0.02)
     monkeypatch.setattr(run_folder, "run_directory", lambda: str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     runs = Runs(tmp_path)
@@ -152,10 +153,10 @@ def test_which_clouds_a_run_of_onboard_notes(
         "fifth": {},
     }
     outcomes = {"lab": IN_SYNC, "speech": CHANGED, "third": FAILED, "sixth": NOT_REACHED}
-    assert fresh.onboard(outcomes, to_role=by_role, **options) == {}
+    assert not fresh.onboard(outcomes, to_role=by_role, **options).get("warnings")
     assert Path(fresh.directory).exists() == bool(expected)
     if expected:
-        with healing_state(fresh.directory, QUICK) as healing:
+        with StateFile(fresh.directory, QUICK).update() as healing:
             assert set(healing.onboarded) == expected
 
 
@@ -352,22 +353,6 @@ def test_a_preview_takes_nothing(runs: Runs) -> None:
     for options in ({"check": True}, {"mode": "check"}):
         assert runs.step("lab", **options)["hosts"] == ["lab"]
     assert _closing(runs.step(check=True)) == "Nothing was due."
-    assert runs.state == before
-
-
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [
-        ("most_heals", 0),
-        ("quiet_seconds", -1.0),
-        ("run_seconds", 1e9),
-        ("window_seconds", float("nan")),
-    ],
-)
-def test_a_rule_that_makes_no_sense_is_refused(runs: Runs, option: str, value: float) -> None:
-    before = runs.state
-    with pytest.raises(InputError, match=f"{option} is "):
-        runs.step("lab", **{option: value})
     assert runs.state == before
 
 

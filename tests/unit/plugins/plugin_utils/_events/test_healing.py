@@ -19,8 +19,8 @@ from hypothesis import given, settings, strategies as st
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import (
     Claim,
     Healing,
-    Rules,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules
 
 RULES = Rules(
     quiet=5,

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import Rules
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import (
-    healing_state,
+    StateFile,
     state_directory,
 )
 
@@ -42,23 +42,27 @@ def state_of(directory: str) -> Path:
 
 
 def test_a_state_is_there_for_the_next_run(directory: str) -> None:
-    with healing_state(directory, RULES) as healing:
+    with StateFile(directory, RULES).update() as healing:
         healing.note("a", "role ray", 0)
-    with healing_state(directory, RULES) as healing:
+    with StateFile(directory, RULES).update() as healing:
         assert healing.claim("1", 100).clouds == {"a": ["role ray"]}
     assert state_of(directory).stat().st_mode & 0o777 == 0o600
     assert Path(directory).stat().st_mode & 0o777 == 0o700
 
 
-def test_check_mode_writes_no_state(directory: str) -> None:
-    with healing_state(directory, RULES, keep=False) as healing:
-        healing.note("a", "role ray", 0)
-    assert not state_of(directory).exists()
+def test_who_only_reads_makes_no_state(directory: str) -> None:
+    StateFile(directory, RULES).read().note("a", "role ray", 0)
+    assert not Path(directory).exists()
+    with StateFile(directory, RULES).update():
+        pass
+    before = state_of(directory).read_text()
+    StateFile(directory, RULES).read().note("a", "role ray", 0)
+    assert state_of(directory).read_text() == before
 
 
 def test_runs_write_one_after_the_other(directory: str) -> None:
     def note(number: int) -> None:
-        with healing_state(directory, RULES) as healing:
+        with StateFile(directory, RULES).update() as healing:
             healing.note(f"cloud {number}", "role ray", 0)
 
     threads = [threading.Thread(target=note, args=[number]) for number in range(8)]
@@ -73,8 +77,7 @@ def test_every_part_of_a_state_is_read_again(directory: str) -> None:
     os.makedirs(directory, mode=0o700)
     written = {"schema_version": 3, "clouds": {"a": CLOUD}, "onboarded": {"a": 1.5}}
     state_of(directory).write_text(json.dumps(written))
-    with healing_state(directory, RULES, keep=False) as healing:
-        assert healing.state == written
+    assert StateFile(directory, RULES).read().state == written
 
 
 def of_cloud(**parts: object) -> str:
@@ -115,19 +118,19 @@ def test_another_file_is_refused_and_left_alone(directory: str, text: str) -> No
     state_of(directory).write_text(text)
     with (
         pytest.raises(InputError, match=r"healing\.json cannot be used"),
-        healing_state(directory, RULES),
+        StateFile(directory, RULES).update(),
     ):
         pytest.fail("It was read.")
     assert state_of(directory).read_text() == text
 
 
 def test_a_file_that_others_can_write_to_is_refused(directory: str) -> None:
-    with healing_state(directory, RULES):
+    with StateFile(directory, RULES).update():
         pass
     state_of(directory).chmod(0o620)
     with (
         pytest.raises(InputError, match="other users can write to it"),
-        healing_state(directory, RULES),
+        StateFile(directory, RULES).update(),
     ):
         pytest.fail("It was read.")
 
@@ -135,7 +138,7 @@ def test_a_file_that_others_can_write_to_is_refused(directory: str) -> None:
 def test_a_link_is_refused(directory: str, tmp_path: Path) -> None:
     os.makedirs(directory, mode=0o700)
     state_of(directory).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(InputError, match="symbolic link"), healing_state(directory, RULES):
+    with pytest.raises(InputError, match="symbolic link"), StateFile(directory, RULES).update():
         pytest.fail("It was read.")
 
 

@@ -1,0 +1,58 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How clouds are healed: how long events are waited for, and how often and how many are converged.
+
+This plugin util is private to the collection. Pure.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+
+_LONGEST_SECONDS = 7 * 24 * 3600
+
+
+@dataclasses.dataclass(frozen=True)
+class Rules:
+    """How clouds are healed; times in seconds.
+
+    quiet: how long after its last event a cloud is converged. longest_wait: how long after the first
+    one at the latest. run_seconds: after this time, a run that has not said how it ended is taken
+    for lost. most_heals, window: how often a document is put back in this time. first_retry,
+    longest_retry: how long after a run failed for a cloud it is tried again; twice as long after each
+    further one. max_clouds: how many clouds a run takes; if there are more, it takes none.
+    """
+
+    quiet: float = 5.0
+    longest_wait: float = 60.0
+    run_seconds: float = 3600.0
+    most_heals: int = 3
+    window: float = 3600.0
+    first_retry: float = 300.0
+    longest_retry: float = 86400.0
+    max_clouds: int = 100
+
+
+def rules_of(arguments: t.Mapping[str, t.Any]) -> Rules:
+    """The rules of a task. Raises for a value that would heal never, or without end."""
+    for name in ("quiet_seconds", "longest_wait_seconds", "run_seconds", "window_seconds"):
+        if not 0 <= arguments[name] <= _LONGEST_SECONDS:
+            raise InputError(
+                f"{name} is {arguments[name]}.", "Give a number of seconds, at most a week."
+            )
+    for name in ("most_heals", "max_clouds"):
+        if arguments[name] < 1:
+            raise InputError(f"{name} is {arguments[name]}.", "Give a positive number.")
+    return Rules(
+        quiet=arguments["quiet_seconds"],
+        longest_wait=arguments["longest_wait_seconds"],
+        run_seconds=arguments["run_seconds"],
+        most_heals=arguments["most_heals"],
+        window=arguments["window_seconds"],
+        max_clouds=arguments["max_clouds"],
+    )

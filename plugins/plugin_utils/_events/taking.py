@@ -1,0 +1,148 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which clouds a run of heal takes: those that are due, once nothing of them changes any more. In check
+mode and in a pause it takes none.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events import messages
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import (
+    Claim,
+    Healing,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import StateFile
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.times import utc
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import Invocation
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import how_to_onboard
+
+_POLL_SECONDS = 2.0
+
+Json = dict[str, t.Any]
+# By cloud, the documents that events say have changed.
+Touched = t.Mapping[str, t.Sequence[str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Scope:
+    """The clouds of a play, in order. only_onboarded: whether those that no run of onboard has
+    converged are left.
+    """
+
+    names: t.Sequence[str]
+    only_onboarded: bool = True
+
+    def in_order(self, some: t.Iterable[str]) -> list[str]:
+        """Some of the clouds, in the order of the play."""
+        found = set(some)
+        return [name for name in self.names if name in found]
+
+    def permitted(self, healing: Healing) -> list[str]:
+        """Those that a run may heal."""
+        return self.in_order(healing.onboarded if self.only_onboarded else self.names)
+
+
+def preview(scope: Scope, touched: Touched, rules: Rules) -> Json:
+    """What the events of a run would have it take, which is not noted."""
+    hosts = scope.in_order(touched)
+    if len(hosts) > rules.max_clouds:
+        raise messages.too_many(hosts, rules)
+    return {**_nothing(), "hosts": hosts}
+
+
+def hold(state: StateFile, scope: Scope, touched: Touched) -> Json:
+    """Keep what events say for a run after the pause."""
+    with state.update() as healing:
+        _note(healing, touched)
+    return _held(scope, healing)
+
+
+def preview_hold(state: StateFile, scope: Scope, touched: Touched) -> Json:
+    """What such a run would keep."""
+    healing = state.read()
+    _note(healing, touched)
+    return _held(scope, healing)
+
+
+def take(
+    run: str, state: StateFile, scope: Scope, touched: Touched, invocation: Invocation
+) -> Json:
+    """Take the clouds that are due; wait for those that are still changing, or that another run
+    has.
+    """
+    with state.update() as healing:
+        failed = healing.failed
+        _note(healing, touched)
+    taken, claim = _wait_and_claim(run, state, scope)
+    if claim.too_many:
+        raise messages.too_many(scope.in_order(claim.too_many), state.rules)
+    stopped = [one for one in _stopped(claim) if one["cloud"] in touched]
+    told = [
+        (name, messages.left_as_it_is(one, state.rules, how_to_onboard([name], invocation)))
+        for one in stopped
+        for name in [one["cloud"]]
+    ]
+    refused = {name: message for name, message in told if name not in taken}
+    left = sorted(name for name in touched if name not in taken and name not in refused)
+    return {
+        "hosts": scope.in_order([*taken, *refused]),
+        "refused": refused,
+        "retried": scope.in_order(failed & taken),
+        "stopped": stopped,
+        "left": left,
+        "warnings": [
+            *(message for name, message in told if name in taken),
+            *messages.had_by_another_run(left),
+        ],
+    }
+
+
+def _wait_and_claim(run: str, state: StateFile, scope: Scope) -> tuple[set[str], Claim]:
+    """Take the clouds that are due, and wait for those that are still changing, or that another run
+    has: no longer than for the former, since that run may be lost, and events of others wait behind
+    this one.
+    """
+    longest_wait = state.rules.longest_wait
+    taken: set[str] = set()
+    deadline = time.time() + longest_wait
+    while True:
+        with state.update() as healing:
+            claim = healing.claim(run, time.time(), set(scope.permitted(healing)))
+        taken |= set(claim.clouds)
+        if claim.too_many or claim.wait is None or time.time() > deadline:
+            return taken, claim
+        # What is due need not wait for a run of another cloud.
+        if taken and claim.wait > longest_wait:
+            return taken, claim
+        time.sleep(min(claim.wait, _POLL_SECONDS))
+
+
+def _nothing() -> Json:
+    return {"hosts": [], "refused": {}, "retried": [], "stopped": [], "left": []}
+
+
+def _note(healing: Healing, touched: Touched) -> None:
+    for name, documents in touched.items():
+        for document in documents:
+            healing.note(name, str(document), time.time())
+
+
+def _held(scope: Scope, healing: Healing) -> Json:
+    return {**_nothing(), "pending": scope.in_order(healing.pending)}
+
+
+def _stopped(claim: Claim) -> list[Json]:
+    return [
+        {"cloud": cloud, "document": document, "until": utc(until)}
+        for cloud, documents in claim.stopped.items()
+        for document, until in documents.items()
+    ]
