@@ -27,12 +27,22 @@ from ansible_collections.rayfleet.anyscale.benchmarks._contenders import ONBOARD
 from ansible_collections.rayfleet.anyscale.benchmarks._schedule import DRIFTED, Cell
 from ansible_collections.rayfleet.anyscale.benchmarks._servers import StandInServer
 from ansible_collections.rayfleet.anyscale.benchmarks._workplace import Workplace
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    parse_settings,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.cloudtrail import (
     changes_in,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.settings_digest import (
+    digests_of,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import StateFile
-from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, generated_fleet
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
+from ansible_collections.rayfleet.anyscale.tests.sandbox import (
+    Cloud as SandboxCloud,
+    generated_fleet,
+)
 from ansible_collections.rayfleet.anyscale.tests.support.cloudtrail_records import record
 
 LATENCY_MS = 20
@@ -64,9 +74,10 @@ def _line(server: StandInServer, folder: Path, clouds: int, events: int) -> str:
     variables = folder / "event.json"
     fleet = generated_fleet.clouds(*cell.shape)
     variables.write_text(json.dumps(_variables(fleet, events)))
-    _note_onboarded(place, [cloud.name for cloud in fleet])
+    inventory = place.inventory(cell.shape)
+    _note_onboarded(place, inventory)
     command = [
-        *("ansible-playbook", "-i", place.inventory(cell.shape), "rayfleet.anyscale.heal"),
+        *("ansible-playbook", "-i", inventory, "rayfleet.anyscale.heal"),
         *("-e", f"@{variables}"),
     ]
     output = folder / "output.txt"
@@ -83,14 +94,16 @@ def _line(server: StandInServer, folder: Path, clouds: int, events: int) -> str:
     )
 
 
-def _note_onboarded(place: Workplace, names: list[str]) -> None:
+def _note_onboarded(place: Workplace, inventory: str) -> None:
     """As the run of onboard has that converged the clouds before they drifted."""
+    hosts = json.loads(Path(inventory).read_text())["all"]["children"]["anyscale_clouds"]["hosts"]
+    clouds = [Cloud(name, parse_settings(variables)) for name, variables in hosts.items()]
     state = f"{place.environment({})['ANSIBLE_HOME']}/anyscale_healing"
     with StateFile(state, Rules()).update() as healing:
-        healing.note_onboarded(names, time.time(), time.time())
+        healing.note_onboarded(digests_of(clouds), time.time(), time.time())
 
 
-def _variables(fleet: t.Sequence[Cloud], events: int) -> dict[str, t.Any]:
+def _variables(fleet: t.Sequence[SandboxCloud], events: int) -> dict[str, t.Any]:
     """What ansible-rulebook gives the playbook."""
     return {
         "heal_max_clouds": len(fleet),
@@ -103,7 +116,7 @@ def _variables(fleet: t.Sequence[Cloud], events: int) -> dict[str, t.Any]:
     }
 
 
-def _detail(cloud: Cloud) -> dict[str, t.Any]:
+def _detail(cloud: SandboxCloud) -> dict[str, t.Any]:
     parameters = {"roleName": cloud.role_name, "policyDocument": "{}"}
     found = record("UpdateAssumeRolePolicy", cloud.account_id, requestParameters=parameters)
     return changes_in(found).changes[0].record()

@@ -37,6 +37,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.parts im
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.registered_roles import (
     read_for_notices,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.settings_digest import (
+    digests_of,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.next_plays import pass_on
@@ -147,6 +150,8 @@ class ActionModule(FleetAction):
         clouds = variables.read(arguments["hosts"], arguments["engine"], arguments["refused"])
         if not arguments["tasks_follow"]:
             clouds.refuse_tasks(invocation_of(context.CLIARGS, hostvars["localhost"]))
+        # For healing, and before the engine learns the ARNs of roles.
+        folder.write("settings", digests_of(clouds.of_all.values()))
         for cloud in clouds.for_engine.values():
             cloud.settings = dataclasses.replace(cloud.settings, run_name=_label(arguments))
         for name, why in clouds.for_role.items():

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible import context
@@ -14,6 +15,7 @@ from ansible.utils.display import Display
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
     FleetAction,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import CloudVariables
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events import messages
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.noting import (
     forget,
@@ -25,12 +27,16 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules im
     Rules,
     rules_of,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.settings_digest import (
+    digests_of,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import (
     StateFile,
     state_directory,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.taking import (
     Scope,
+    asked_for,
     hold,
     preview,
     preview_hold,
@@ -46,6 +52,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder impo
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import (
     invocation_of,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import how_to_onboard
 
 _DEFAULTS = Rules()
 _RULES = {
@@ -87,39 +94,54 @@ class ActionModule(FleetAction):
         state = StateFile(state_directory(arguments["state_dir"]), rules_of(arguments))
         is_check = self._task.check_mode or arguments["mode"] == "check"
         if arguments["step"] == "begin":
-            return _begin(state, names, hostvars, arguments, is_check)
+            return self._begin(state, names, hostvars, arguments, is_check)
         if arguments["step"] == "finish":
             return _finish(state, arguments["run"], is_check)
         if arguments["step"] == "onboarded":
             return {} if is_check else _onboarded(state, arguments["run"], hostvars)
         return {"forgotten": []} if is_check else _forget(state, arguments)
 
-
-def _begin(
-    state: StateFile, names: list[str], hostvars: t.Any, arguments: Json, is_check: bool
-) -> Json:
-    """Begin a run of heal, and say which clouds it leaves."""
-    scope = Scope(names, arguments["only_onboarded"])
-    permitted = set(scope.permitted(state.read()))
-    events = {str(cloud["name"]): cloud["documents"] for cloud in arguments["clouds"]}
-    touched = {name: documents for name, documents in events.items() if name in permitted}
-    left = scope.in_order(set(events) - permitted)
-    if left:
-        display.display(messages.not_onboarded(left, state.directory))
-    run, closing = new_token(), _NOTHING_DUE
-    if arguments["paused"]:
-        found = (preview_hold if is_check else hold)(state, scope, touched)
-        closing = messages.paused(found["pending"])
-    elif is_check:
-        found = preview(scope, touched, state.rules)
-    else:
+    def _begin(
+        self, state: StateFile, names: list[str], hostvars: t.Any, arguments: Json, is_check: bool
+    ) -> Json:
+        """Begin a run of heal, and say which clouds it leaves."""
+        events = {str(cloud["name"]): cloud["documents"] for cloud in arguments["clouds"]}
+        healing = state.read()
+        asked = asked_for(names, healing, events)
+        scope = Scope(names, self._settings(asked) if arguments["only_onboarded"] else None)
+        touched = scope.noted(healing, events)
+        strangers = scope.not_onboarded(healing, events)
+        changed = scope.not_rolled_out(healing, events)
         invocation = invocation_of(context.CLIARGS, hostvars["localhost"])
-        found = take(run, state, scope, touched, invocation)
-    if found["retried"]:
-        display.display(messages.tried_again(found["retried"]))
-    # What the run ends with if it has no clouds.
-    RunFolder(run).write("selection", {"none": closing})
-    return {"run": run, **found, "not_onboarded": left}
+        run, closing = new_token(), _NOTHING_DUE
+        if strangers:
+            display.display(messages.not_onboarded(strangers, state.directory))
+        if arguments["paused"]:
+            found = (preview_hold if is_check else hold)(state, scope, touched)
+            closing = messages.paused(found["pending"])
+        elif is_check:
+            found = preview(scope, healing, touched, state.rules)
+        else:
+            found = take(run, state, scope, touched, invocation)
+        if found["retried"]:
+            display.display(messages.tried_again(found["retried"]))
+        # What the run ends with if it has no clouds.
+        RunFolder(run).write("selection", {"none": closing})
+        warnings = messages.not_rolled_out(changed, how_to_onboard(changed, invocation))
+        return {
+            "run": run,
+            **found,
+            "warnings": [*warnings, *found["warnings"]],
+            "not_onboarded": strangers,
+            "not_rolled_out": changed,
+        }
+
+    def _settings(self, names: list[str]) -> dict[str, str]:
+        """The digests of the settings that a run would converge clouds to."""
+        # The directory in which a local connection runs modules.
+        with contextlib.chdir(self._loader.get_basedir()):
+            clouds = CloudVariables(self, self._task.get_play().connection).read(names, True, {})
+        return digests_of(clouds.of_all.values())
 
 
 def _finish(state: StateFile, run: str, is_check: bool) -> Json:
@@ -136,7 +158,8 @@ def _onboarded(state: StateFile, run: str, hostvars: t.Any) -> Json:
     if not of_run["whole"]:
         return {}
     outcomes = outcomes_of_run(folder, of_run["left_to_tasks"], hostvars, False)
-    return {"warnings": note_onboarded(state, outcomes, of_run["began"])}
+    settings = folder.read("settings", {})
+    return {"warnings": note_onboarded(state, outcomes, settings, of_run["began"])}
 
 
 def _forget(state: StateFile, arguments: Json) -> Json:

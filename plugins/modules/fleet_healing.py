@@ -19,12 +19,13 @@ description:
     converged by one run at a time. The task waits for a run that has the same cloud, for
     O(longest_wait_seconds) at most. A later run takes what it left then, which is a warning.
   - With O(step=onboarded), notes the clouds that a run of the playbook onboard has converged, if it ran
-    with all tags. What was pending of them before that run is done. If the state cannot be used, this is
-    a warning.
+    with all tags, each with a digest of its settings. What was pending of them before that run is
+    done. If the state cannot be used, this is a warning.
   - With O(step=forget), nothing that is pending of O(hosts) is done later, and no event heals them,
     because they are going to be offboarded, or documents of them restored. If the state cannot be
     used, this is a warning.
-  - With O(only_onboarded=true), clouds that are not noted as onboarded are left, and named.
+  - With O(only_onboarded=true), clouds that are not noted as onboarded are left, and named. Those whose
+    settings were changed since are left with a warning, and what is pending of them stays so.
   - If more than O(max_clouds) are due at once, the task fails and takes none.
   - A document that was put back O(most_heals) times within O(window_seconds) is left as it is until
     the oldest of these times is long enough ago. Its cloud is then in RV(refused), or, if something
@@ -96,7 +97,7 @@ options:
     default: 100
   only_onboarded:
     description: Whether only the clouds that O(step=onboarded) has noted, and O(step=forget) has not
-      forgotten since, are converged.
+      forgotten since, are converged, and only while their settings are the ones that were noted.
     type: bool
     default: true
   paused:
@@ -184,6 +185,14 @@ pending:
   sample: [vision-prod]
 not_onboarded:
   description: The clouds among O(clouds) that are left, since they are not noted as onboarded.
+  returned: O(step=begin)
+  type: list
+  elements: str
+  sample: []
+not_rolled_out:
+  description:
+    - The onboarded clouds that are left, among O(clouds) and those of which something is pending, since
+      their settings are not those that onboard has converged them with.
   returned: O(step=begin)
   type: list
   elements: str

@@ -18,7 +18,7 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 # More documents of one cloud than it has are converged all the same: a run converges all of them.
 _MOST_DOCUMENTS = 64
 _LONGEST_TEXT = 200
@@ -65,10 +65,13 @@ class Healing:
         first = pending.get(document, {"first": now})["first"]
         pending[document] = {"first": min(first, now), "last": now}
 
-    def note_onboarded(self, clouds: t.Iterable[str], began: float, now: float) -> None:
-        """A run of onboard has converged clouds, and with them what changed before it began."""
-        for name in clouds:
-            self.state["onboarded"][name] = now
+    def note_onboarded(self, clouds: t.Mapping[str, str], began: float, now: float) -> None:
+        """A run of onboard has converged clouds, and with them what changed before it began.
+
+        clouds: the digest of the settings that each of them was converged with.
+        """
+        for name, settings in clouds.items():
+            self.state["onboarded"][name] = {"at": now, "settings": settings}
             if cloud := self._clouds.get(name):
                 pending = cloud["pending"]
                 cloud["pending"] = {
@@ -138,7 +141,25 @@ class Healing:
     @property
     def onboarded(self) -> t.KeysView[str]:
         """The clouds that a run of onboard has converged, and that are to stay so."""
-        return t.cast("dict[str, float]", self.state["onboarded"]).keys()
+        return t.cast("dict[str, Json]", self.state["onboarded"]).keys()
+
+    def as_onboarded(self, settings: t.Mapping[str, str]) -> set[str]:
+        """Those of clouds whose settings are the ones that onboard has converged them with, by their
+        digests.
+        """
+        onboarded = self.state["onboarded"]
+        return {
+            name
+            for name, digest in settings.items()
+            if name in onboarded and onboarded[name]["settings"] == digest
+        }
+
+    @property
+    def unfinished(self) -> set[str]:
+        """The clouds that something has changed of, and that no run has ended for since."""
+        return {
+            name for name, cloud in self._clouds.items() if cloud["pending"] or cloud["in_flight"]
+        }
 
     @property
     def failed(self) -> set[str]:

@@ -31,6 +31,20 @@ def not_onboarded(names: t.Sequence[str], directory: str) -> str:
     )
 
 
+def not_rolled_out(names: t.Sequence[str], how_to_onboard: str) -> list[str]:
+    """The warning of clouds that healing would converge to variables that onboard has not rolled out, if
+    there are any.
+    """
+    if not names:
+        return []
+    was, its, them = ("was", "its", "it") if len(names) == 1 else ("were", "their", "them")
+    return [
+        f"{counted(len(names), 'cloud')} {was} left, since {its} variables are not those that onboard "
+        f"has converged {them} with: {summarize_names(names)}. What has changed of {them} stays "
+        f"pending. To roll {its} variables out first: {how_to_onboard}"
+    ]
+
+
 def too_many(names: t.Sequence[str], rules: Rules) -> InputError:
     """The error for more clouds than a run may converge."""
     return InputError(

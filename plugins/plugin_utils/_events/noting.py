@@ -38,11 +38,17 @@ def healed_of(outcomes: Outcomes) -> list[str]:
     return [name for name, outcome in outcomes.items() if outcome.get("changed")]
 
 
-def note_onboarded(state: StateFile, outcomes: Outcomes, began: float) -> list[str]:
-    """Let events heal the clouds that a run of onboard has converged. What cannot be noted is said, and
-    fails no onboarding.
+def note_onboarded(
+    state: StateFile, outcomes: Outcomes, settings: t.Mapping[str, str], began: float
+) -> list[str]:
+    """Let events heal the clouds that a run of onboard has converged, to what it converged them to. What
+    cannot be noted is said, and fails no onboarding.
+
+    settings: the digests of the settings of the clouds.
     """
-    converged = [name for name, outcome in outcomes.items() if _is_converged(outcome)]
+    converged = {
+        name: settings[name] for name, outcome in outcomes.items() if _is_converged(outcome)
+    }
     if not converged:
         return []
     try:

@@ -110,7 +110,16 @@ def _is_state(state: t.Any) -> bool:
         isinstance(clouds, dict)
         and all(map(_is_cloud, clouds.values()))
         and isinstance(onboarded, dict)
-        and all(map(_is_time, onboarded.values()))
+        and all(map(_is_onboarded, onboarded.values()))
+    )
+
+
+def _is_onboarded(noted: t.Any) -> bool:
+    return (
+        isinstance(noted, dict)
+        and set(noted) == {"at", "settings"}
+        and _is_time(noted["at"])
+        and isinstance(noted["settings"], str)
     )
 
 

@@ -34,12 +34,15 @@ Touched = t.Mapping[str, t.Sequence[str]]
 
 @dataclasses.dataclass(frozen=True)
 class Scope:
-    """The clouds of a play, in order. only_onboarded: whether those that no run of onboard has
-    converged are left.
+    """Which clouds of a play a run may heal: those that onboard has converged, with the settings that
+    they have now.
+
+    names: those of the play, in order. settings: the digests of their settings, of those that the run
+    may take. ``None`` if it may take any, whatever onboard has converged.
     """
 
     names: t.Sequence[str]
-    only_onboarded: bool = True
+    settings: t.Mapping[str, str] | None
 
     def in_order(self, some: t.Iterable[str]) -> list[str]:
         """Some of the clouds, in the order of the play."""
@@ -48,12 +51,34 @@ class Scope:
 
     def permitted(self, healing: Healing) -> list[str]:
         """Those that a run may heal."""
-        return self.in_order(healing.onboarded if self.only_onboarded else self.names)
+        if self.settings is None:
+            return list(self.names)
+        return self.in_order(healing.as_onboarded(self.settings))
+
+    def not_onboarded(self, healing: Healing, events: Touched) -> list[str]:
+        """Those of the events that are left, since no run of onboard has converged them."""
+        return [] if self.settings is None else self.in_order(events.keys() - healing.onboarded)
+
+    def not_rolled_out(self, healing: Healing, events: Touched) -> list[str]:
+        """Those that are left, since they have other settings by now."""
+        due = (events.keys() | healing.pending) & healing.onboarded
+        return self.in_order(due.difference(self.permitted(healing)))
+
+    def noted(self, healing: Healing, events: Touched) -> Touched:
+        """What is kept of the events: not what is of clouds that no run of onboard has converged."""
+        known = set(self.names if self.settings is None else healing.onboarded)
+        return {name: documents for name, documents in events.items() if name in known}
 
 
-def preview(scope: Scope, touched: Touched, rules: Rules) -> Json:
+def asked_for(names: t.Iterable[str], healing: Healing, events: Touched) -> list[str]:
+    """The onboarded clouds that a run could take, so that it depends on their settings."""
+    open_clouds = events.keys() | healing.unfinished
+    return [name for name in names if name in open_clouds and name in healing.onboarded]
+
+
+def preview(scope: Scope, healing: Healing, touched: Touched, rules: Rules) -> Json:
     """What the events of a run would have it take, which is not noted."""
-    hosts = scope.in_order(touched)
+    hosts = [name for name in scope.permitted(healing) if name in touched]
     if len(hosts) > rules.max_clouds:
         raise messages.too_many(hosts, rules)
     return {**_nothing(), "hosts": hosts}
@@ -80,7 +105,7 @@ def take(
     has.
     """
     with state.update() as healing:
-        failed = healing.failed
+        failed, permitted = healing.failed, scope.permitted(healing)
         _note(healing, touched)
     taken, claim = _wait_and_claim(run, state, scope)
     if claim.too_many:
@@ -92,7 +117,8 @@ def take(
         for name in [one["cloud"]]
     ]
     refused = {name: message for name, message in told if name not in taken}
-    left = sorted(name for name in touched if name not in taken and name not in refused)
+    waited_for = set(permitted) & touched.keys()
+    left = sorted(waited_for - taken - refused.keys())
     return {
         "hosts": scope.in_order([*taken, *refused]),
         "refused": refused,
@@ -127,7 +153,7 @@ def _wait_and_claim(run: str, state: StateFile, scope: Scope) -> tuple[set[str],
 
 
 def _nothing() -> Json:
-    return {"hosts": [], "refused": {}, "retried": [], "stopped": [], "left": []}
+    return {"hosts": [], "refused": {}, "retried": [], "stopped": [], "left": [], "warnings": []}
 
 
 def _note(healing: Healing, touched: Touched) -> None:

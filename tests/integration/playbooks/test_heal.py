@@ -233,6 +233,27 @@ def test_a_preview_writes_nothing_and_notes_nothing(fleet: Fleet) -> None:
     assert state.read_text() == before
 
 
+def test_changed_variables_are_not_rolled_out_by_an_event(fleet: Fleet) -> None:
+    """The cloud stays pending: it is healed when they are as they were, or by onboard."""
+    fleet.break_trust()
+    fleet.change_host("speech", lambda variables: variables.update(cloud_iam_bucket_prefix="new/"))
+    run = fleet.heal(trust_event())
+    assert (run.exit_status, run.writes) == (0, []), run.output
+    assert "1 cloud was left, since its variables are not those that onboard has" in run.output
+    assert "rayfleet.anyscale.onboard -e fleet_clouds=speech" in run.output
+    assert "Nothing was due." in run.output
+    # What decides nothing is no change
+    fleet.change_host("speech", lambda variables: variables.pop("cloud_iam_bucket_prefix"))
+    fleet.change_host("speech", lambda variables: variables.update(cloud_iam_check_launches=True))
+    run = fleet.tick()
+    assert run.counts["changed"] == 1, run.output
+    fleet.change_host("speech", lambda variables: variables.update(cloud_iam_bucket_prefix="new/"))
+    onboard = run_playbook(fleet.sandbox, "onboard", fleet.inventory, "-e", "fleet_clouds=speech")
+    assert onboard.exit_status == 0, onboard.output
+    fleet.break_trust()
+    assert fleet.heal(trust_event()).counts["changed"] == 1
+
+
 def test_a_cloud_that_needs_tasks_of_its_own_fails(fleet: Fleet) -> None:
     """Rather than staying as it is behind a run that succeeds."""
     fleet.change_host("lab", lambda variables: variables.update(ansible_connection="ssh"))

@@ -8,6 +8,7 @@ it may.
 
 from __future__ import annotations
 
+import collections
 import threading
 import time
 import types
@@ -49,6 +50,7 @@ class Runs:
         self.directory = str(folder / "healing")
         self.told: list[str] = []
         self.localhost: Json = {}
+        self.settings: collections.defaultdict[str, str] = collections.defaultdict(lambda: "first")
 
     def onboard(
         self, outcomes: dict[str, Json], *, to_role: Json | None = None, **options: t.Any
@@ -59,6 +61,7 @@ class Runs:
         left = list(to_role or {})
         run = {"step": "onboard", "began": time.time(), "whole": True, "left_to_tasks": left}
         folder.write("run", {**run, **options})
+        folder.write("settings", {name: self.settings[name] for name in [*outcomes, *left]})
         return self.step(step="onboarded", run=folder.token, hostvars=to_role, **options)
 
     def step(
@@ -67,6 +70,7 @@ class Runs:
         """The first step of a run whose events touch these clouds."""
         action = ActionModule.__new__(ActionModule)
         action._task = types.SimpleNamespace(check_mode=check)
+        action._settings = lambda names: {name: self.settings[name] for name in names}
         touched = [{"name": cloud, "documents": [f"role {cloud}"]} for cloud in clouds]
         given = {"step": "begin", "clouds": touched, "quiet_seconds": 0.0, "most_heals": 1}
         arguments = {**DEFAULTS, "run": None, "state_dir": self.directory, **given, **options}
@@ -130,6 +134,74 @@ def test_only_clouds_that_were_onboarded_are_healed(fresh: Runs) -> None:
     fresh.end(found["run"])
     found = fresh.step("speech", only_onboarded=False)
     assert (found["hosts"], found["not_onboarded"]) == (["speech"], [])
+
+
+NOT_ROLLED_OUT = (
+    "1 cloud was left, since its variables are not those that onboard has converged it with: lab. What "
+    "has changed of it stays pending. To roll its variables out first: "
+)
+
+
+def test_a_cloud_is_healed_with_the_variables_that_were_rolled_out(runs: Runs) -> None:
+    """Also by a run without events, and by a preview."""
+    runs.settings["lab"] = "second"
+    for options in ({"check": True}, {"mode": "check"}, {}):
+        found = runs.step("lab", "speech", **options)
+        assert (found["hosts"], found["not_rolled_out"]) == (["speech"], ["lab"])
+        assert (found["not_onboarded"], found["left"]) == ([], [])
+        assert found["warnings"] == [
+            f"{NOT_ROLLED_OUT}ansible-playbook rayfleet.anyscale.onboard -e fleet_clouds=lab"
+        ]
+    runs.end(found["run"])
+    found = runs.step()
+    assert (found["hosts"], found["not_rolled_out"]) == ([], ["lab"])
+    runs.localhost = {"awx_job_id": 7, "awx_job_template_name": "Anyscale heal"}
+    [warning] = runs.step(paused=True)["warnings"]
+    assert warning == (
+        f"{NOT_ROLLED_OUT}launch the job template Anyscale onboard with apply for Mode and lab for "
+        "Clouds"
+    )
+
+
+ENDINGS: dict[str, tuple[Json, str]] = {
+    "converged": ({"outcomes": {"lab": CHANGED}}, "done"),
+    "found in sync": ({"outcomes": {"lab": IN_SYNC}}, "done"),
+    "converged by the role": (
+        {"outcomes": {}, "to_role": {"lab": {"cloud_iam_trust_result": {"changed": True}}}},
+        "done",
+    ),
+    "not converged, as the run failed": ({"outcomes": {"lab": FAILED}}, "left"),
+    "not reached": ({"outcomes": {"lab": NOT_REACHED}}, "left"),
+    "converged in a part": ({"outcomes": {"lab": CHANGED}, "whole": False}, "left"),
+    "only previewed": ({"outcomes": {"lab": IN_SYNC}, "check": True}, "left"),
+}
+
+
+@pytest.mark.parametrize(("ending", "expected"), ENDINGS.values(), ids=ENDINGS)
+def test_changed_variables_count_once_onboard_has_converged_the_cloud(
+    runs: Runs, ending: Json, expected: str
+) -> None:
+    """What was pending before is done by that run."""
+    runs.settings["lab"] = "second"
+    assert runs.step("lab")["not_rolled_out"] == ["lab"]
+    runs.onboard(**ending)
+    assert runs.step()["not_rolled_out"] == ([] if expected == "done" else ["lab"])
+    hosts = runs.step("lab")["hosts"]
+    assert hosts == (["lab"] if expected == "done" else [])
+
+
+def test_variables_that_are_changed_back_have_the_cloud_healed(runs: Runs) -> None:
+    """Nothing of what happened meanwhile is forgotten."""
+    runs.settings["lab"] = "second"
+    assert runs.step("lab")["hosts"] == []
+    runs.settings["lab"] = "first"
+    assert runs.step()["hosts"] == ["lab"]
+
+
+def test_whatever_was_rolled_out_where_that_does_not_count(runs: Runs) -> None:
+    runs.settings["lab"] = "second"
+    found = runs.step("lab", only_onboarded=False)
+    assert (found["hosts"], found["not_rolled_out"], found["warnings"]) == (["lab"], [], [])
 
 
 ONBOARDINGS: dict[str, tuple[Json, set[str]]] = {

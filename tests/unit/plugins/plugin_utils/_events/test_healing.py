@@ -106,17 +106,37 @@ def test_a_run_that_would_take_too_many_takes_none() -> None:
 def test_what_is_onboarded_and_what_is_no_longer() -> None:
     """A run of onboard has done what was pending before it began, and nothing of later."""
     healing = noted(("a", "role a", 0), ("b", "role b", 0), ("b", "bucket b", 50))
-    healing.note_onboarded(["a", "b", "c"], began=30, now=60)
+    healing.note_onboarded(dict.fromkeys("abc", "x"), began=30, now=60)
     assert set(healing.onboarded) == {"a", "b", "c"}
     assert healing.claim("2", 100).clouds == {"b": ["bucket b"]}
     assert healing.forget(["b", "c", "d"]) == ["b", "c"]
     assert set(stored(healing).onboarded) == {"a"}
 
 
+def test_which_clouds_have_the_settings_that_onboard_converged_them_with() -> None:
+    """The last run of onboard counts."""
+    healing = Healing(rules=RULES)
+    healing.note_onboarded({"a": "1", "b": "1", "c": "1"}, began=0, now=10)
+    healing.note_onboarded({"b": "2"}, began=20, now=30)
+    healing.forget(["c"])
+    healing = stored(healing)
+    assert healing.as_onboarded(dict.fromkeys("abcd", "1")) == {"a"}
+    assert healing.as_onboarded(dict.fromkeys("abcd", "2")) == {"b"}
+    assert healing.as_onboarded({}) == set()
+
+
+def test_what_no_run_has_ended_for() -> None:
+    healing = noted(("a", "role a", 0), ("b", "role b", 0))
+    healing.claim("1", 10, {"a"})
+    assert (healing.pending, healing.unfinished) == ({"b"}, {"a", "b"})
+    healing.finish("1", ["a"], ["a"], 20)
+    assert healing.unfinished == {"b"}
+
+
 def test_a_cloud_that_onboard_converges_is_not_tried_again() -> None:
     healing = noted(("a", "role a", 0))
     fail(healing, 20)
-    healing.note_onboarded(["a"], began=30, now=60)
+    healing.note_onboarded({"a": "x"}, began=30, now=60)
     assert (healing.failed, healing.claim("2", 1e6)) == (set(), NOTHING)
 
 

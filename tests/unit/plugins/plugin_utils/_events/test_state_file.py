@@ -28,6 +28,7 @@ CLOUD = {
     "heals": {"role ray": [1, 2.5]},
     "retry": {"failures": 1, "at": 9.5},
 }
+ONBOARDED = {"at": 1.5, "settings": "0a"}
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_runs_write_one_after_the_other(directory: str) -> None:
 
 def test_every_part_of_a_state_is_read_again(directory: str) -> None:
     os.makedirs(directory, mode=0o700)
-    written = {"schema_version": 3, "clouds": {"a": CLOUD}, "onboarded": {"a": 1.5}}
+    written = {"schema_version": 4, "clouds": {"a": CLOUD}, "onboarded": {"a": ONBOARDED}}
     state_of(directory).write_text(json.dumps(written))
     assert StateFile(directory, RULES).read().state == written
 
@@ -83,7 +84,12 @@ def test_every_part_of_a_state_is_read_again(directory: str) -> None:
 def of_cloud(**parts: object) -> str:
     """A state with one cloud, a part of which is replaced."""
     clouds = {"a": {**CLOUD, **parts}}
-    return json.dumps({"schema_version": 3, "clouds": clouds, "onboarded": {}})
+    return json.dumps({"schema_version": 4, "clouds": clouds, "onboarded": {}})
+
+
+def of_onboarded(noted: object) -> str:
+    """A state with one cloud that was onboarded, as it is noted."""
+    return json.dumps({"schema_version": 4, "clouds": {}, "onboarded": {"a": noted}})
 
 
 @pytest.mark.parametrize(
@@ -93,13 +99,17 @@ def of_cloud(**parts: object) -> str:
         "[]",
         "{}",
         "[" * 100_000,
-        json.dumps({"schema_version": 2, "clouds": {}}),
-        json.dumps({"schema_version": 2, "clouds": {}, "onboarded": {}}),
-        json.dumps({"schema_version": 3, "clouds": {}}),
-        json.dumps({"schema_version": 3, "clouds": {}, "onboarded": ["a"]}),
-        json.dumps({"schema_version": 3, "clouds": {}, "onboarded": {"a": True}}),
-        json.dumps({"schema_version": 3, "clouds": [], "onboarded": {}}),
-        json.dumps({"schema_version": 3, "clouds": {"a": {}}, "onboarded": {}}),
+        json.dumps({"schema_version": 3, "clouds": {}, "onboarded": {"a": 1.5}}),
+        json.dumps({"schema_version": 3, "clouds": {}, "onboarded": {}}),
+        json.dumps({"schema_version": 4, "clouds": {}}),
+        json.dumps({"schema_version": 4, "clouds": {}, "onboarded": ["a"]}),
+        of_onboarded(1.5),
+        of_onboarded({"at": True, "settings": "0a"}),
+        of_onboarded({"at": 1.5, "settings": None}),
+        of_onboarded({"at": 1.5}),
+        of_onboarded({**ONBOARDED, "more": 1}),
+        json.dumps({"schema_version": 4, "clouds": [], "onboarded": {}}),
+        json.dumps({"schema_version": 4, "clouds": {"a": {}}, "onboarded": {}}),
         of_cloud(pending=[]),
         of_cloud(pending={"role ray": {"first": 0}}),
         of_cloud(pending={"role ray": {"first": "0", "last": 1}}),
