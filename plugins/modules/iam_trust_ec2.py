@@ -55,10 +55,10 @@ options:
         check mode too. Needed permissions are C(iam:ListAttachedRolePolicies),
         C(iam:ListRolePolicies), C(iam:GetRolePolicy), C(iam:GetPolicy) and C(iam:GetPolicyVersion);
         without one of them the change is refused as well.
-      - A role is like an administrator if C(AdministratorAccess), C(IAMFullAccess) or
-        C(PowerUserAccess) is attached to it, or if a statement without a condition, of an inline
-        policy or of an attached policy of the account, allows C(sts:AssumeRole) or C(iam:*) on all
-        resources, in any notation. One action of IAM with which a role gives itself permissions is
+      - A role is like an administrator if a statement of an inline policy or of an attached policy,
+        also of one of AWS such as C(PowerUserAccess), allows C(sts:AssumeRole) or C(iam:*) on all
+        resources, in any notation, without a condition or under one that each request of a cluster
+        meets, such as that of TLS. One action of IAM with which a role gives itself permissions is
         enough, such as C(iam:PutRolePolicy), C(iam:CreateAccessKey) or C(iam:CreatePolicyVersion),
         also on the role itself or on a policy that is attached to it
         (see L(the actions of IAM, https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html)).

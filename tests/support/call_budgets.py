@@ -184,31 +184,29 @@ def _trusted_by_lambda_too(sandbox: Sandbox) -> None:
 _NEW = {
     field: getattr(NEW, field) for field in ("trust", "bucket_policy", "profile", "compute_config")
 }
-# Before clusters run with a role: who the run itself is, and which policies the role has. The roles of
-# most scenes have none. Before any change: in which account the cloud is registered.
-_JUDGE = {"ListAttachedRolePolicies": 1, "ListRolePolicies": 1}
+# Before clusters run with a role: who the run itself is, and which policies the role has. Those of
+# most scenes have one that AWS manages, which is read once in a run. Before any change: in which
+# account the cloud is registered.
+_LIST = {"ListAttachedRolePolicies": 1, "ListRolePolicies": 1}
+_OF_AWS = {"GetPolicy": 1, "GetPolicyVersion": 1}
+_JUDGE = {**_LIST, **_OF_AWS}
 _SOURCE = {"GetCallerIdentity": 1}
 # Before a bucket's policy is changed, and under its lock: whether a role's own policies give it the
 # access. The engine reads them to plan and to write, and after an offboarding to tell what is left.
-# Each has one that AWS manages.
-_OF_AWS = {"GetPolicy": 1, "GetPolicyVersion": 1}
-_OWN = {
-    **{"ListAttachedRolePolicies": 2, "ListRolePolicies": 2},
-    **{name: 2 * count for name, count in _OF_AWS.items()},
-}
+_OWN = {name: 2 * count for name, count in _JUDGE.items()}
 _OWN_LEFT = {**_OWN, "ListAttachedRolePolicies": 3, "ListRolePolicies": 3, "GetRolePolicy": 1}
 _READS = {"AssumeRole": 1, "GetRole": 1, "GetBucketPolicy": 1, "GetInstanceProfile": 1, SEARCH: 1}
 _MAKE = {
     **_READS,
     **_SOURCE,
     **_OWN,
-    **{name: count + _OWN[name] for name, count in _JUDGE.items()},
+    **{name: count + _OWN[name] for name, count in _LIST.items()},
     **{"GetRole": 8, "UpdateAssumeRolePolicy": 1},
     **{"GetBucketPolicy": 3, "PutBucketPolicy": 1},
     **{"GetInstanceProfile": 3, "CreateInstanceProfile": 1, "AddRoleToInstanceProfile": 1},
     **{SEARCH: 4, RESOURCES: 1, DEFAULT: 2, CREATE: 1},
 }
-_JUDGE_BOTH = {name: 2 * count for name, count in _JUDGE.items()}
+_JUDGE_BOTH = {**{name: 2 * count for name, count in _LIST.items()}, **_OF_AWS}
 _NO_ROLE_TO_ASSUME = dict.fromkeys(TOOLING)
 
 # The ways to the bucket and to the role that a cloud's variables choose.
@@ -221,7 +219,7 @@ _RULES: Json = {
     "compute_config": None,
 }
 # All of a role's own policies are judged, of which one is AWS's and one grants the access.
-_READ_OWN = {**_READS, **_JUDGE, **_OF_AWS, "GetRole": 2, "GetRolePolicy": 1}
+_READ_OWN = {**_READS, **_JUDGE, "GetRole": 2, "GetRolePolicy": 1}
 _READ_RULES = {**{name: 1 for name in _READS if name != SEARCH}, RESOURCES: 1, MAPPING: 1}
 _SET_RULES = {
     **_READ_RULES,
@@ -233,7 +231,7 @@ _SET_RULES = {
 _GRANT_OWN = {
     **_READS,
     **_SOURCE,
-    **{name: 3 * count for name, count in {**_JUDGE, **_OF_AWS}.items()},
+    **{name: 3 * count for name, count in _JUDGE.items()},
     **{"GetRole": 4, RESOURCES: 1, "PutRolePolicy": 1, "GetRolePolicy": 1},
 }
 BY_OTHER_WAYS: dict[str, Scene] = {
@@ -295,7 +293,7 @@ SCENES: dict[str, Scene] = {
             **_READS,
             **_SOURCE,
             **_JUDGE,
-            **{"GetRolePolicy": 1, "GetPolicy": 1, "GetPolicyVersion": 1},
+            **{"GetRolePolicy": 1, "GetPolicy": 2, "GetPolicyVersion": 2},
             **{"GetRole": 3, "UpdateAssumeRolePolicy": 1, RESOURCES: 1},
         },
         {"trust": "foreign_principal"},
@@ -384,7 +382,6 @@ _WRITE_BUCKET = {
     **_READ_BUCKET,
     **_SOURCE,
     **_JUDGE,
-    **_OF_AWS,
     "GetRole": 1,
     "GetBucketPolicy": 3,
     "PutBucketPolicy": 1,
@@ -425,7 +422,6 @@ MODULE_SCENES: dict[str, Scene] = {
         {
             **_READ_BUCKET,
             **_JUDGE,
-            **_OF_AWS,
             **{"GetRole": 1, "GetBucketPolicy": 3, "DeleteBucketPolicy": 1, "GetRolePolicy": 1},
         },
         options={"state": "absent"},

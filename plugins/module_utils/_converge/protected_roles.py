@@ -24,6 +24,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     role_path_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError, option
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.conditions import are_met
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     Document,
     RawStatement,
@@ -31,6 +33,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
     describe_statement,
     statements_of,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import canonical
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.wildcards import (
     matches_pattern,
 )
@@ -45,7 +48,6 @@ _RESERVED_NAMES = {
     "awsservicerolefor": _RESERVED_PATHS["/aws-service-role/"],
     "awsreservedsso_": _RESERVED_PATHS["/aws-reserved/"],
 }
-_ADMINISTRATOR_POLICIES = ("AdministratorAccess", "IAMFullAccess", "PowerUserAccess")
 # Each of these, on any resource of its kind, is enough to get every permission in the account.
 # The kinds are those of ARNs: https://docs.aws.amazon.com/service-authorization/latest/reference/
 _ADMINISTRATOR_ACTIONS = {
@@ -118,25 +120,17 @@ def refuse_administrator(role_arn: str, why: str) -> None:
         )
 
 
-def administrator_policy(attached: t.Iterable[str]) -> str:
-    """Why a role with these attached policies, by their ARNs, is like an administrator; empty if
-    their names do not say so. It is the same policy in each partition.
-    """
-    for arn in attached:
-        if account_of(arn) == "aws" and role_name_of(arn) in _ADMINISTRATOR_POLICIES:
-            return f"{role_name_of(arn)} is attached to it"
-    return ""
-
-
 @dataclasses.dataclass(frozen=True)
 class Judged:
     """A role whose policies are judged. policies: the ARNs of the account's policies that are
-    attached to it. own_arns: of the roles and the callers of the run.
+    attached to it. own_arns: of the roles and the callers of the run. now: from when on clusters run
+    with it, in seconds since 1970, by which dates in conditions are judged.
     """
 
     role_arn: str
     policies: tuple[str, ...] = ()
     own_arns: tuple[str, ...] = ()
+    now: float = 0.0
 
     def escalations(self, raw: RawStatement) -> t.Iterator[tuple[str, list[str], str]]:
         """What could give the role every permission by a statement: an action, the ARNs that the
@@ -156,19 +150,31 @@ class Judged:
             if role := _role_arn_of(arn):
                 yield _ASSUME, [role], f"the role of this run ({role})"
 
+    def certainly_meets(self, raw: RawStatement, action: str, arn: str) -> bool:
+        """Whether each request of a cluster for an action on a resource meets the Condition of a
+        statement, as it does if the statement has none.
+        """
+        role = Role(self.role_arn, account_of(self.role_arn))
+        context = role.context(self.now, action, account_of(arn))
+        return are_met(canonical(raw), context) is True
+
 
 def administrator_statement(judged: Judged, name: str, document: Document) -> str:
     """Why a role with this policy is like an administrator; empty if it is not: no statement allows
-    one of the actions on what is enough, without a condition.
+    one of the actions on what is enough, whatever the request.
 
     A Deny and a permissions boundary are not taken into account: what they leave over is not
     judged here.
     """
     for index, raw in enumerate(statements_of(document)):
-        if raw.get("Effect") != "Allow" or raw.get("Condition"):
+        if raw.get("Effect") != "Allow":
             continue
         for action, arns, what in judged.escalations(raw):
-            if _includes_action(raw, action.lower()) and _includes_all(raw, arns):
+            if (
+                _includes_action(raw, action.lower())
+                and _includes_all(raw, arns)
+                and judged.certainly_meets(raw, action, arns[0])
+            ):
                 where = describe_statement(raw, index)
                 return f"{where} of policy {name} allows {action} on {what}"
     return ""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import time
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
@@ -26,7 +27,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.identity im
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.protected_roles import (
     Judged,
-    administrator_policy,
     administrator_statement,
     refuse_reserved,
 )
@@ -273,10 +273,8 @@ class BucketAttachmentReconciler(AttachmentReconciler):
 
 def _refuse_administrator(policy: NamedPolicy, role_arn: str) -> None:
     """Raise if clusters would get permissions like an administrator's by the policy."""
-    judged = Judged(role_arn, (policy.name,), ())
-    why = administrator_policy([policy.name]) or administrator_statement(
-        judged, policy.name, policy.document
-    )
+    judged = Judged(role_arn, (policy.name,), now=time.time())
+    why = administrator_statement(judged, policy.name, policy.document)
     if why:
         raise RefusedError(
             f"Policy {policy.name} gives permissions like an administrator's: {why}. Every user of a "

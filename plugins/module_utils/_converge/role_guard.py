@@ -10,6 +10,7 @@ This module util is private to the collection. Nothing is read for a cloud that 
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.registration import (
@@ -24,7 +25,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.known import Known
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.protected_roles import (
     Judged,
-    administrator_policy,
     administrator_statement,
     refuse_administrator,
     refuse_control_plane,
@@ -98,21 +98,31 @@ class RoleGuard:
     def _read(self, role_arn: str) -> str:
         iam, name = Iam(self._session), role_name_of(role_arn)
         attached = iam.attached_policies(name)
-        why = administrator_policy(attached)
-        if why:
-            return why
-        # Those of AWS are known by their names.
-        own = [arn for arn in attached if account_of(arn) != "aws"]
         documents = [
             *iam.inline_policies(name).items(),
-            *((role_name_of(arn), iam.managed_policy(arn)) for arn in own),
+            *((role_name_of(arn), self._managed_policy(iam, arn)) for arn in attached),
         ]
-        judged = Judged(role_arn, tuple(own), self._own_arns())
+        own = tuple(arn for arn in attached if not _is_of_aws(arn))
+        judged = Judged(role_arn, own, self._own_arns(), time.time())
         reasons = (
             administrator_statement(judged, policy, parse_policy(document, f"policy {policy}"))
             for policy, document in documents
         )
         return next(filter(None, reasons), "")
+
+    def _managed_policy(self, iam: Iam, arn: str) -> t.Any:
+        """The document of a managed policy. One of AWS is the same for all roles: it is read once in a
+        run.
+        """
+        if not _is_of_aws(arn):
+            return iam.managed_policy(arn)
+        if arn not in self._known.aws_policies:
+            self._known.aws_policies[arn] = iam.managed_policy(arn)
+        return self._known.aws_policies[arn]
+
+
+def _is_of_aws(policy_arn: str) -> bool:
+    return account_of(policy_arn) == "aws"
 
 
 def _unreadable(role_arn: str, error: AwsError) -> AwsError:

@@ -6,14 +6,15 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 import pytest
 from hypothesis import given, strategies as st
+from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.protected_roles import (
     Judged,
-    administrator_policy,
     administrator_statement,
     refuse_administrator,
     refuse_control_plane,
@@ -23,6 +24,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.protec
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError
 
 ACCOUNT, OTHER = "123456789012", "210987654321"
+NOW = 1_795_000_000.0  # 2026-11-18
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/ray-team-a"
 
 
@@ -90,19 +92,42 @@ def test_a_control_plane_role_is_refused() -> None:
         refuse_control_plane(ROLE, [ROLE.replace("team-a", "team-b"), ROLE])
 
 
+# Policies of AWS, of which moto has copies, and whether they are for administrators.
+OF_AWS = {
+    "AdministratorAccess": True,
+    "AdministratorAccess-Amplify": True,
+    "IAMFullAccess": True,
+    "PowerUserAccess": True,
+    "SageMakerStudioAdminIAMDefaultExecutionPolicy": True,
+    "SageMakerStudioUserIAMPermissiveExecutionPolicy": True,
+    "AmazonEC2ContainerRegistryReadOnly": False,
+    "AmazonEKSWorkerNodePolicy": False,
+    "AmazonS3FullAccess": False,
+    "AmazonSSMManagedInstanceCore": False,
+    "CloudWatchAgentServerPolicy": False,
+    "ReadOnlyAccess": False,
+}
+
+
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
-@pytest.mark.parametrize("name", ["AdministratorAccess", "IAMFullAccess", "PowerUserAccess"])
-def test_an_attached_policy_for_administrators(partition: str, name: str) -> None:
-    harmless = f"arn:{partition}:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly"
-    own = f"arn:{partition}:iam::{ACCOUNT}:policy/{name}"
-    assert administrator_policy([harmless, own]) == ""
-    why = administrator_policy([harmless, f"arn:{partition}:iam::aws:policy/{name}"])
-    assert why == f"{name} is attached to it"
+def test_the_policies_of_aws_are_judged_by_what_they_allow(partition: str) -> None:
+    policies = json.loads(aws_managed_policies_data)
+    judged = Judged(ROLE.replace("arn:aws:", f"arn:{partition}:"), now=NOW)
+    found = {
+        name: bool(administrator_statement(judged, name, policies[name]["Document"]))
+        for name in OF_AWS
+    }
+    assert found == OF_AWS
 
 
 def allow(action: t.Any, resource: t.Any = "*", **more: t.Any) -> dict[str, t.Any]:
     """A statement of a policy."""
     return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+
+
+def under(operator: str, key: str, value: str, **more: t.Any) -> dict[str, t.Any]:
+    """A statement that allows everything under a condition."""
+    return {**allow("*", Condition={operator: {key: value}}), **more}
 
 
 POLICY = f"arn:aws:iam::{ACCOUNT}:policy/team/ops"
@@ -185,6 +210,14 @@ LIKE_AN_ADMINISTRATOR: dict[str, dict[str, t.Any]] = {
         "Action": "sts:AssumeRole",
         "NotResource": f"arn:aws:iam::{ACCOUNT}:role/q*",
     },
+    "everything by TLS, as each cluster asks": under("Bool", "aws:SecureTransport", "true"),
+    "everything for its own account": under("StringEquals", "aws:PrincipalAccount", ACCOUNT),
+    "everything for the role itself": under("ArnLike", "aws:PrincipalArn", ROLE),
+    "everything since a day that is past": under(
+        "DateGreaterThan", "aws:CurrentTime", "2025-01-01T00:00:00Z"
+    ),
+    "everything in its own account": under("StringEquals", "aws:ResourceAccount", ACCOUNT),
+    "everything in other accounts": under("StringNotEquals", "aws:ResourceAccount", ACCOUNT),
     "all resources but those of a variable": {
         "Effect": "Allow",
         "Action": "iam:*",
@@ -194,6 +227,18 @@ LIKE_AN_ADMINISTRATOR: dict[str, dict[str, t.Any]] = {
 HARMLESS: dict[str, dict[str, t.Any]] = {
     "a Deny of everything": {**allow("*"), "Effect": "Deny"},
     "everything under a condition": allow("*", Condition={"Bool": {"aws:ViaAWSService": "true"}}),
+    "everything without TLS": under("Bool", "aws:SecureTransport", "false"),
+    "everything by an endpoint": under("StringEquals", "aws:SourceVpce", "vpce-1"),
+    "everything for other accounts": under("StringEquals", "aws:PrincipalAccount", OTHER),
+    "everything until a day that is past": under(
+        "DateLessThan", "aws:CurrentTime", "2025-01-01T00:00:00Z"
+    ),
+    "everything until a day to come": under(
+        "DateLessThan", "aws:CurrentTime", "2099-01-01T00:00:00Z"
+    ),
+    "the policies of roles with a boundary": under(
+        "StringEquals", "iam:PermissionsBoundary", POLICY, Action="iam:PutRolePolicy"
+    ),
     "all of S3": allow("s3:*"),
     "reading IAM": allow(["iam:Get*", "iam:List*", "iam:PassRole"]),
     "who the caller is": allow("sts:GetCallerIdentity"),
@@ -233,7 +278,7 @@ HARMLESS: dict[str, dict[str, t.Any]] = {
 
 def why(*statements: dict[str, t.Any]) -> str:
     """Why a role with a policy of these statements is like an administrator."""
-    judged = Judged(ROLE, policies=(POLICY,), own_arns=OWN_ARNS)
+    judged = Judged(ROLE, policies=(POLICY,), own_arns=OWN_ARNS, now=NOW)
     return administrator_statement(judged, "ops", {"Statement": list(statements)})
 
 
@@ -262,8 +307,8 @@ def test_no_other_statement_hides_one_for_administrators(
 def test_a_role_like_an_administrator_is_refused_with_the_reason_and_the_option() -> None:
     refuse_administrator(ROLE, "")
     with pytest.raises(RefusedError) as refused:
-        refuse_administrator(ROLE, "PowerUserAccess is attached to it")
+        refuse_administrator(ROLE, "its policy allows it")
     message = refused.value.failure()["msg"]
     assert ROLE in message
-    assert "PowerUserAccess is attached to it" in message
+    assert "its policy allows it" in message
     assert "allow_privileged (cloud_iam_allow_privileged in playbooks) to true" in message

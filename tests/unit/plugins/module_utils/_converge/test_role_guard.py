@@ -58,7 +58,9 @@ class Session:
         self.calls.append(method)
         if method == self.denied:
             raise AwsError(f"{method} failed with AccessDenied", "Grant it.", code="AccessDenied")
-        inline = [name for name in self.documents if name != "ops"]
+        managed = {arn.rpartition("/")[2] for arn in self.attached}
+        inline = [name for name in self.documents if name not in managed]
+        policy = str(arguments.get("PolicyArn")).rpartition("/")[2]
         return {
             "list_attached_role_policies": {
                 "AttachedPolicies": [{"PolicyArn": arn} for arn in self.attached]
@@ -70,7 +72,7 @@ class Session:
             "get_policy": {"Policy": {"DefaultVersionId": "v3"}},
             "get_policy_version": {
                 "PolicyVersion": {
-                    "Document": arguments.get("VersionId") == "v3" and self.documents.get("ops")
+                    "Document": arguments.get("VersionId") == "v3" and self.documents.get(policy)
                 }
             },
         }[method]
@@ -87,7 +89,10 @@ def statement(raw: t.Any) -> dict[str, t.Any]:
 
 
 ADMINISTRATORS: dict[str, tuple[Session, str]] = {
-    "a policy of AWS": (Session([f"{OF_AWS}/PowerUserAccess"]), "PowerUserAccess is attached"),
+    "a policy of AWS": (
+        Session([f"{OF_AWS}/PowerUserAccess"], PowerUserAccess=statement(WRITE)),
+        "policy PowerUserAccess allows iam:AttachRolePolicy on any role",
+    ),
     "a policy of the account": (Session([OWN], ops=statement(WRITE)), "policy ops"),
     "a policy of the account that lets it change itself": (
         Session([OWN], ops=statement({**WRITE, "Resource": OWN})),
@@ -99,7 +104,12 @@ ADMINISTRATORS: dict[str, tuple[Session, str]] = {
     ),
     "an inline policy": (Session(inline=statement([READ, WRITE])), "Statement 2 .* policy inline"),
     "the last of many": (
-        Session([f"{OF_AWS}/ReadOnlyAccess", OWN], a=statement(READ), ops=statement(WRITE)),
+        Session(
+            [f"{OF_AWS}/ReadOnlyAccess", OWN],
+            a=statement(READ),
+            ops=statement(WRITE),
+            ReadOnlyAccess=statement(READ),
+        ),
         "policy ops",
     ),
 }
@@ -116,12 +126,14 @@ def test_a_role_like_an_administrator(case: str) -> None:
     assert session.calls == []
 
 
-def test_a_role_is_read_once_in_a_run() -> None:
-    """Policies of AWS are known by their names."""
-    session, known = Session([f"{OF_AWS}/ReadOnlyAccess"], inline=statement(READ)), Known()
-    for _time in range(2):
-        guard_of(session, known).check_for_clusters(ROLE)
-    assert session.calls == ["list_attached_role_policies", "list_role_policies", "get_role_policy"]
+def test_a_role_is_read_once_in_a_run_and_a_policy_of_aws_once_for_all_roles() -> None:
+    documents = {"ops": statement(READ), "ReadOnlyAccess": statement(READ)}
+    session, known = Session([f"{OF_AWS}/ReadOnlyAccess", OWN], **documents), Known()
+    for role in (ROLE, ROLE, f"{ROLE}-2"):
+        guard_of(session, known).check_for_clusters(role)
+    of_role = ["list_attached_role_policies", "list_role_policies"]
+    of_policy = ["get_policy", "get_policy_version"]
+    assert sorted(session.calls) == sorted([*of_role * 2, *of_policy * 3])
 
 
 @pytest.mark.parametrize(
