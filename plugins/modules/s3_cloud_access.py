@@ -153,7 +153,9 @@ options:
         policy that has no statement left is deleted.
       - Of a role's own policies, V(absent) removes only what is managed, whatever O(grant) is, the
         bucket in statements of O(policy_name) with the Sid V(AnyscaleClusterAccess), and
-        O(policy_arn). A warning names everything that still gives the role access.
+        O(policy_arn). A warning names everything that still gives the role access, by one of the
+        actions of O(preset=all) or of O(actions), on any object, whatever O(preset) and O(prefix)
+        are.
     type: str
     choices: [present, absent]
     default: present

@@ -333,6 +333,7 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
 
     def _wanted(self, live: LiveBucketPolicy, document: Document) -> bucket_want.Wanted:
         wanted = self._want_of(live, self.roles, document)
+        pairs = wanted.pairs_of_any_access() if self.state == "absent" else wanted.pairs()
         own_grants, own_denies, limits, unread = {}, {}, {}, {}
         for reference, role in zip(self.roles, wanted.roles, strict=True):
             identity = live.identities.get(reference)
@@ -340,13 +341,13 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
                 unread[role.arn] = identity.message
             elif identity is not None:
                 identity = self._as_it_will_be(identity)
-                found = by_identity(identity, role, wanted.pairs(), wanted.now)
+                found = by_identity(identity, role, pairs, wanted.now)
                 is_enough = is_complete_by_identity(
                     found, identity, self.store.bucket, self.actions
                 )
                 if is_enough or (self.state == "absent" and found.sources):
                     own_grants[role.arn] = found.sources
-                outside = outside_boundary(identity, role, wanted.pairs(), wanted.now)
+                outside = outside_boundary(identity, role, pairs, wanted.now)
                 if found.denied_by:
                     own_denies[role.arn] = found.denied_by
                 elif identity.boundary and outside:

@@ -45,7 +45,9 @@ def _statements_that_still_grant(document: Document, role: Role, wanted: Wanted)
     for index, raw in enumerate(statements_of(document)):
         where = describe_statement(raw, index)
         statement = canonical(raw, wanted.arns)
-        found = any_of(allows(statement, role, *pair, wanted.now) for pair in wanted.pairs())
+        found = any_of(
+            allows(statement, role, *pair, wanted.now) for pair in wanted.pairs_of_any_access()
+        )
         if found is False and _is_for_all_but_others(raw, role, wanted):
             found = None
         if found is not False:
@@ -72,7 +74,7 @@ def _is_for_all_but_others(raw: RawStatement, role: Role, wanted: Wanted) -> boo
         and ("AWS", role.arn) not in statement.not_principals
         and any(
             statement.includes_action(action) and statement.overlaps_resource(resource)
-            for action, resource in wanted.pairs()
+            for action, resource in wanted.pairs_of_any_access()
         )
     )
 
@@ -83,7 +85,7 @@ def _is_for_account(raw: RawStatement, role: Role, wanted: Wanted) -> bool:
     return (
         statement.effect == "Allow"
         and ("AWS", role.account_id) in (statement.principals or ())
-        and any(statement.includes_action(action) for action in wanted.actions)
+        and any(statement.includes_action(name) for name, _on in wanted.pairs_of_any_access())
     )
 
 

@@ -115,6 +115,14 @@ class Wanted:
             for action in self.actions
         ]
 
+    def pairs_of_any_access(self) -> list[tuple[str, str]]:
+        """The same for all that a role may be left with when it loses the bucket, which it does
+        whatever the actions and the prefix are.
+        """
+        actions = tuple(dict.fromkeys((*self.actions, *ACTIONS)))
+        everything = dataclasses.replace(self, actions=actions, prefix="")
+        return list(dict.fromkeys((*self.pairs(), *everything.pairs())))
+
 
 def sid_of(actions: t.Iterable[str], prefix: str = "") -> str:
     """The Sid of our statement for these actions on the objects with a prefix."""

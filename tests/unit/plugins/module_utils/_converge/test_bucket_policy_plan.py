@@ -1132,6 +1132,36 @@ STILL: dict[str, tuple[list[Raw], dict[str, t.Any], list[str]]] = {
         {},
         [],
     ),
+    "everybody, another action than the task's": (
+        [grant(Sid="All", Principal="*", Action="s3:PutObject")],
+        {"actions": bucket_want.PRESETS["read_only"]},
+        ["'All') still allows"],
+    ),
+    "everybody, an action of the task's alone": (
+        [grant(Sid="All", Principal="*", Action="s3:GetBucketAcl")],
+        {"actions": ("s3:GetBucketAcl",)},
+        ["'All') still allows"],
+    ),
+    "everybody, on another prefix than the task's": (
+        [grant(Sid="All", Principal="*", Resource=f"{BUCKET_ARN}/team-b/*")],
+        {"prefix": "team-a/"},
+        ["'All') may still allow"],
+    ),
+    "everybody, on the task's prefix": (
+        [grant(Sid="All", Principal="*", Resource=f"{BUCKET_ARN}/team-a/*")],
+        {"prefix": "team-a/"},
+        ["'All') still allows"],
+    ),
+    "the account, another action than the task's": (
+        [grant(Sid="Account", Principal={"AWS": ROOT}, Action="s3:PutObject")],
+        {"actions": bucket_want.PRESETS["read_only"], "unread": {ROLE: "AccessDenied"}},
+        ["'Account') allows access to account", "could not be found out"],
+    ),
+    "all but some, another action than the task's": (
+        [grant(Sid="Rest", Principal=None, NotPrincipal={"AWS": ROLE_B}, Action="s3:PutObject")],
+        {"actions": bucket_want.PRESETS["read_only"]},
+        ["'Rest') may still allow"],
+    ),
     "a list in a Condition that names it alone": (
         [grant(Principal="*", Condition={"ArnEquals": {"aws:PrincipalArn": ROLE}})],
         {},

@@ -251,3 +251,10 @@ def test_what_the_same_task_takes_away_does_not_count_as_what_is_left() -> None:
     assert planner.plan(bucket_policy(own=attached)).warnings == ()
     (warning,) = planner.plan(bucket_policy(own=own(GRANT, name=SID))).warnings
     assert "S3BucketAccess" in warning
+
+
+def test_what_is_left_is_named_whatever_the_actions_and_the_prefix_of_the_task() -> None:
+    planner = bucket_planner("absent", actions=PRESETS["read_only"], prefix="team-a/")
+    left = {**GRANT, "Action": "s3:PutObject", "Resource": f"{BUCKET_ARN}/team-b/*"}
+    (warning,) = planner.plan(bucket_policy(own=own(left))).warnings
+    assert "'S3BucketAccess') of policy own still allows" in warning
