@@ -76,7 +76,7 @@ options:
       - The account's quota for the length of a role trust policy, in characters without white space
         (see L(IAM and STS quotas,
         https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)). A longer
-        policy is refused before it is sent.
+        policy is refused before it is sent, unless the live one is as long already.
     type: int
     default: 2048
 seealso:

@@ -32,7 +32,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_g
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_policy_plan import (
     Target,
-    length_of,
     revoke_all,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import live_role
@@ -43,6 +42,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     Document,
+    length_of,
     parse_policy,
     statements_of,
 )

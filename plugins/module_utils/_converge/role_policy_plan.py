@@ -24,6 +24,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
     compact_json,
     describe_statement,
     free_sid,
+    length_of,
     statements_of,
     with_statements,
 )
@@ -262,8 +263,3 @@ def _refuse_length(before: Document, after: Document, target: Target) -> None:
         chars_used=used,
         chars_limit=CHARS_LIMIT,
     )
-
-
-def length_of(document: Document) -> int:
-    """How many characters of the quota a policy takes; an empty one is deleted."""
-    return len("".join(compact_json(document).split())) if statements_of(document) else 0

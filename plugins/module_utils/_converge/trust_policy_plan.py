@@ -36,6 +36,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
     compact_json,
     describe_statement,
     free_sid,
+    length_of,
     statements_of,
     with_statements,
 )
@@ -167,7 +168,7 @@ def _present(document: Document, wanted: Wanted) -> Plan:
         statement = _normalized(raws[fixable], wanted.service)
         raws_after = [*raws[:fixable], statement, *raws[fixable + 1 :]]
     after = with_statements(document, raws_after)
-    _refuse_length(after, wanted.quota_chars)
+    _refuse_length(document, after, wanted.quota_chars)
     return Plan(
         before=document,
         after=after,
@@ -292,9 +293,12 @@ def _what_decides(raw: RawStatement) -> str:
     return "the name by which EC2 asks for it. Exclude EC2 from that statement by all its names."
 
 
-def _refuse_length(document: Document, quota_chars: int) -> None:
-    length = len(compact_json(document))
-    if length > quota_chars:
+def _refuse_length(before: Document, after: Document, quota_chars: int) -> None:
+    """Raise if the policy would be too long: known before the write. A live one that is as long shows
+    that the account's quota is higher.
+    """
+    length = length_of(after)
+    if length > quota_chars and length > length_of(before):
         raise RefusedError(
             f"The trust policy would have {length} characters without white space; the quota is "
             f"{quota_chars}.",

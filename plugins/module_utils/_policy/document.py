@@ -90,6 +90,14 @@ def compact_json(document: t.Any) -> str:
     return _json.dumps(document, separators=(",", ":"), ensure_ascii=False)
 
 
+def length_of(document: Document) -> int:
+    """How many characters of IAM's quotas a policy takes, which count no white space; one without
+    statements is none.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+    """
+    return len("".join(compact_json(document).split())) if statements_of(document) else 0
+
+
 def as_list(value: t.Any) -> list[t.Any]:
     """A list unchanged, a scalar as a one-item list, ``None`` as an empty list."""
     if value is None:

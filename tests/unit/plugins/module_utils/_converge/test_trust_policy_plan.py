@@ -462,7 +462,8 @@ QUOTA_DOCUMENTS = {
 
 
 def _length(document: Document) -> int:
-    return len(json.dumps(document, separators=(",", ":"), ensure_ascii=False))
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    return len("".join(text.split()))  # IAM counts no white space
 
 
 @pytest.mark.parametrize("document", QUOTA_DOCUMENTS.values(), ids=list(QUOTA_DOCUMENTS))
@@ -490,8 +491,13 @@ def test_the_quota_is_2048_characters_by_default() -> None:
                 trust_policy_plan.decide(document, Wanted())
 
 
-def test_a_trust_that_holds_is_no_matter_of_the_quota() -> None:
+def test_a_trust_that_holds_or_grows_no_longer_is_no_matter_of_the_quota() -> None:
+    """A live policy that is longer shows that the quota of the account is higher."""
     assert not present(policy(TRUST_LAMBDA, ours()), quota_chars=10).changed
+    listed = policy(TRUST_LAMBDA, ec2(Action=[ASSUME]))
+    assert _length(present(listed, quota_chars=10).after) < _length(listed)
+    with pytest.raises(TaskError, match="quota"):
+        present(policy(TRUST_LAMBDA), quota_chars=10)
 
 
 ABSENT = {

@@ -19,6 +19,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
     compact_json,
     describe_statement,
     free_sid,
+    length_of,
     parse_policy,
     statement_name,
     statements_of,
@@ -172,3 +173,10 @@ def test_a_list_is_a_list_a_scalar_is_one_of_one_and_nothing_is_empty() -> None:
     assert as_list("ab") == ["ab"]
     assert as_list(None) == []
     assert as_list(BASE) == [BASE]
+
+
+def test_white_space_does_not_count_and_neither_does_a_policy_without_statements() -> None:
+    """A policy without statements is deleted."""
+    spaced, tight = policy(base(Sid="Team One")), policy(base(Sid="TeamOne"))
+    assert length_of(spaced) == length_of(tight) == len(compact_json(tight))
+    assert length_of(policy()) == 0
