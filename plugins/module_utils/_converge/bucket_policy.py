@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import re
 import time
 import typing as t
 
@@ -75,8 +74,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principa
     dangling_error,
     document_unique_ids,
 )
-
-_ACTION = re.compile(r"s3:[A-Za-z]+\Z")
 
 
 @dataclasses.dataclass(frozen=True)

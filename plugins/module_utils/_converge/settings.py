@@ -29,7 +29,18 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import (
     aws_argument_spec,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import SID
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_stages import (
+    EITHER,
+    GRANTS,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import (
+    PRESETS,
+    SID,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_plan import (
+    ALL,
+    NODE_GROUPS,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.pass_role_plan import (
     POLICY_NAME as PASS_ROLE_POLICY,
 )
@@ -47,9 +58,6 @@ _RESULT = re.compile(r"_results?\Z|_result_names\Z")
 # https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html
 _REGION = re.compile(r"[a-z]{2,5}(-[a-z]+){1,3}-[0-9]{1,2}\Z")
 ARN_KINDS = ("instance_profile", "role")
-GRANTS = ("either", "bucket_policy", "role_policy")
-BUCKET_ACTIONS = ("all", "required", "read_only")
-NODE_GROUPS = ("all", "keep")
 # How clusters get the role: each way is a tag of the playbook too.
 COMPUTE_CONFIG, IAM_MAPPING, CLOUD_ROLE = "compute_config", "iam_mapping", "cloud_role"
 ASSIGNMENTS = (COMPUTE_CONFIG, IAM_MAPPING, CLOUD_ROLE)
@@ -76,8 +84,8 @@ class CloudSettings:
     cloud_id: str | None = _field("str")
     role: str | None = _field("str")
     bucket: str | None = _field("str")
-    bucket_grant: str = _field("str", "either", choices=GRANTS)
-    bucket_actions: str = _field("str", "all", choices=BUCKET_ACTIONS)
+    bucket_grant: str = _field("str", EITHER, choices=GRANTS)
+    bucket_actions: str = _field("str", "all", choices=tuple(PRESETS))
     bucket_prefix: str | None = _field("str")
     bucket_policy_name: str | None = _field("str")
     bucket_policy_arn: str | None = _field("str")
@@ -93,7 +101,7 @@ class CloudSettings:
     mapping_resource: str | None = _field("str")
     mapping_state: str = _field("str", "merged", choices=("merged", "replaced"))
     mapping_position: Json | None = _field("dict")  # noqa: RUF009
-    node_groups: str = _field("str", "all", choices=NODE_GROUPS)
+    node_groups: str = _field("str", ALL, choices=NODE_GROUPS)
     node_group_roles: dict[str, str] | None = _field("dict")  # noqa: RUF009
     control_plane_role: str | None = _field("str")
     dest: str | None = _field("path")
