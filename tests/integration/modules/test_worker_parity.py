@@ -53,49 +53,25 @@ def _in_account(cloud: t.Any = CLOUD, **options: t.Any) -> Json:
 # ones changed.
 CASES: dict[str, Json] = {
     "an option is missing": {BUCKET: {"roles": ["r"]}},
-    "an option is unknown": {TRUST: {"role": "r", "rolle": "r"}},
     "a secret that would be echoed": {
         TRUST: {"role": "{{ canary }}", "access_key": "AKIA0", "secret_key": "{{ canary }}"}
     },
     "a task that must not be logged": {TRUST: _in_account(role="missing"), "no_log": True},
     "an alias": {TRUST: _in_account(role_name=CLOUD.role_name), "check_mode": True},
-    "an option and its alias": {
-        TRUST: _in_account(role=CLOUD.role_name, role_name=CLOUD.role_name),
-        "check_mode": True,
-    },
     "a role that does not exist": {TRUST: _in_account(role="missing")},
-    "an account that is not the caller's": {
-        TRUST: {"role": CLOUD.role_name, "account_id": CLOUD.account_id}
-    },
-    "a profile that does not exist": {TRUST: {"role": "r", "profile": "missing"}},
     "check mode with a diff": {
         TRUST: _in_account(role=CLOUD.role_name),
         "check_mode": True,
         "diff": True,
     },
     "a change": {TRUST: _in_account(role=CLOUD.role_name)},
-    "no change": {TRUST: _in_account(role=CLOUD.role_name)},
     "a warning": {TRUST: _in_account(role=FLEET[4].role_name)},
     "a bucket in a loop": {
         BUCKET: _in_account(bucket="{{ item }}", roles=[CLOUD.role_arn]),
         "loop": [CLOUD.bucket_name, FLEET[1].bucket_name],
     },
     "a compute config": {CONFIG: _in_account(name="parity", cloud_id=CLOUD.cloud_id)},
-    "a compute config in sync": {
-        CONFIG: _in_account(IN_SYNC, name=IN_SYNC.compute_config_name, cloud_id=IN_SYNC.cloud_id)
-    },
-    "a compute config in check mode with a diff": {
-        CONFIG: _in_account(FLEET[1], name="parity", cloud_id=FLEET[1].cloud_id),
-        "check_mode": True,
-        "diff": True,
-    },
     "the registered role": {TRUST: _in_account(cloud_id=CLOUD.cloud_id)},
-    "a bucket for the registered role": {
-        BUCKET: _in_account(IN_SYNC, bucket=IN_SYNC.bucket_name, cloud_id=IN_SYNC.cloud_id)
-    },
-    "a bucket that does not exist": {
-        BUCKET: _in_account(bucket="missing-bucket", roles=[CLOUD.role_arn])
-    },
     "the facts of a cloud": {
         INFO: _in_account(
             IN_SYNC,
@@ -120,14 +96,40 @@ CASES: dict[str, Json] = {
         "retries": 1,
         "delay": 0,
     },
+    "delegated": {TRUST: _in_account(IN_SYNC, role=IN_SYNC.role_name), "delegate_to": "localhost"},
+    "a result that looks like a template": {
+        BUCKET: _in_account(bucket="{{ '{{' }} 6 * 7 }}", roles=[CLOUD.role_arn])
+    },
+}
+# What takes the same way as one of those, with other options.
+FURTHER: dict[str, Json] = {
+    "an option is unknown": {TRUST: {"role": "r", "rolle": "r"}},
+    "an option and its alias": {
+        TRUST: _in_account(role=CLOUD.role_name, role_name=CLOUD.role_name),
+        "check_mode": True,
+    },
+    "an account that is not the caller's": {
+        TRUST: {"role": CLOUD.role_name, "account_id": CLOUD.account_id}
+    },
+    "a profile that does not exist": {TRUST: {"role": "r", "profile": "missing"}},
+    "a compute config in sync": {
+        CONFIG: _in_account(IN_SYNC, name=IN_SYNC.compute_config_name, cloud_id=IN_SYNC.cloud_id)
+    },
+    "a compute config in check mode with a diff": {
+        CONFIG: _in_account(FLEET[1], name="parity", cloud_id=FLEET[1].cloud_id),
+        "check_mode": True,
+        "diff": True,
+    },
+    "a bucket for the registered role": {
+        BUCKET: _in_account(IN_SYNC, bucket=IN_SYNC.bucket_name, cloud_id=IN_SYNC.cloud_id)
+    },
+    "a bucket that does not exist": {
+        BUCKET: _in_account(bucket="missing-bucket", roles=[CLOUD.role_arn])
+    },
     "failed_when": {
         TRUST: _in_account(IN_SYNC, role=IN_SYNC.role_name),
         "register": "found",
         "failed_when": "found.reasons == []",
-    },
-    "delegated": {TRUST: _in_account(IN_SYNC, role=IN_SYNC.role_name), "delegate_to": "localhost"},
-    "a result that looks like a template": {
-        BUCKET: _in_account(bucket="{{ '{{' }} 6 * 7 }}", roles=[CLOUD.role_arn])
     },
 }
 # A new role has a new id and a new request has a new one; each run has a home of its own, and each
@@ -147,12 +149,24 @@ def both_ways(
     running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[bool, Run]:
     """The same tasks on the same fleet, in the worker and as modules."""
+    return _run_both_ways(CASES, running_sandbox, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def further(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Run]:
+    """The further tasks, likewise."""
+    return _run_both_ways(FURTHER, running_sandbox, tmp_path_factory)
+
+
+def _run_both_ways(
+    cases: dict[str, Json], running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> dict[bool, Run]:
     runs = {}
     for in_process in (True, False):
         folder = tmp_path_factory.mktemp("parity")
         running_sandbox.reset()
         running_sandbox.seed(FLEET)
-        tasks = [{"name": name, "ignore_errors": True, **task} for name, task in CASES.items()]
+        tasks = [{"name": name, "ignore_errors": True, **task} for name, task in cases.items()]
         play = {"hosts": CLOUD.name, "gather_facts": False, "tasks": tasks}
         (folder / "play.yml").write_text(yaml.safe_dump([play], sort_keys=False))
         inventory = inventory_file(
@@ -181,7 +195,18 @@ def _comparable(result: Json) -> t.Any:
 @pytest.mark.parametrize("name", CASES)
 def test_the_whole_result_is_the_same(both_ways: dict[bool, Run], name: str) -> None:
     """Every key of it."""
-    here, there = (both_ways[in_process].named(name) for in_process in (True, False))
+    _assert_same(both_ways, name)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", FURTHER)
+def test_the_whole_result_of_further_tasks_is_the_same(further: dict[bool, Run], name: str) -> None:
+    """As well."""
+    _assert_same(further, name)
+
+
+def _assert_same(runs: dict[bool, Run], name: str) -> None:
+    here, there = (runs[in_process].named(name) for in_process in (True, False))
     assert here, "the task did not run"
     assert [_comparable(result) for result in here] == [_comparable(result) for result in there]
 
