@@ -13,6 +13,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import subprocess
 import typing as t
 from pathlib import Path
@@ -41,7 +42,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     plugin_inventory,
     run_playbook,
 )
-from ansible_collections.rayfleet.anyscale.tests.support.rows import LONG, few_of
+from ansible_collections.rayfleet.anyscale.tests.support.rows import few_of
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._report.audit_results import (
     check,
     result,
@@ -61,28 +62,25 @@ FLEET = {
     "search-new": None,
 }
 
-PLAY = """
-- hosts: all
-  connection: local
-  gather_facts: false
-  vars:
-    ansible_python_interpreter: "{{ ansible_playbook_python }}"
-  tasks:
-    - ansible.builtin.set_fact:
-        cloud_iam_info_result: >-
-          {{ lookup('ansible.builtin.file', inventory_hostname ~ '.json') | from_json }}
-      when: (playbook_dir ~ '/' ~ inventory_hostname ~ '.json') is exists
-    - rayfleet.anyscale.audit_report: OPTIONS
-      run_once: true
-      register: audit
-      ignore_errors: true
-    - ansible.builtin.copy:
-        content: "{{ audit | to_json }}"
-        dest: "{{ playbook_dir }}/returned.json"
-        mode: "0600"
-      check_mode: false
-      run_once: true
-"""
+RESULTS: Json = {
+    "ansible.builtin.set_fact": {
+        "cloud_iam_info_result": (
+            "{{ lookup('ansible.builtin.file', inventory_hostname ~ '.json') | from_json }}"
+        )
+    },
+    "when": "(playbook_dir ~ '/' ~ inventory_hostname ~ '.json') is exists",
+}
+# Tasks that report on the fleet in one run, each in a folder of its name.
+ON_FLEET: dict[str, Json] = {
+    "by default": {},
+    "first": {"previous_report": "first/out/report.json"},
+    **{f"fail_on {value}": {"fail_on": value} for value in ("never", "error", "drift")},
+    **{
+        name: {"previous_report": f"{name}/previous.json"}
+        for name in ("no JSON", "no report", "of another version")
+    },
+}
+PREVIOUS = {"no JSON": "{", "no report": "[]", "of another version": '{"schema_version": 2}'}
 
 
 class Audited(t.NamedTuple):
@@ -107,33 +105,67 @@ def audit(tmp_path: Path) -> Audit:
     are the task's.
     """
 
-    def run(results: t.Mapping[str, Json | None], *arguments: str, **options: t.Any) -> Audited:
-        for name, found in results.items():
-            if found is not None:
-                (tmp_path / f"{name}.json").write_text(json.dumps(found))
-        (tmp_path / "play.yml").write_text(
-            PLAY.replace("OPTIONS", json.dumps({"report_dir": "out", **options}))
-        )
-        (tmp_path / "hosts.yml").write_text(
-            yaml.safe_dump({"all": {"hosts": dict.fromkeys(results)}}, sort_keys=False)
-        )
-        command = [str(BIN / "ansible-playbook"), "-i", "hosts.yml", "play.yml", *arguments]
-        done = subprocess.run(
-            command,
-            cwd=tmp_path,
-            env=_environment(tmp_path),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return Audited(
-            json.loads((tmp_path / "returned.json").read_text()),
-            done.stdout + done.stderr,
-            tmp_path,
-        )
+    def run(results: t.Mapping[str, Json | None], **options: t.Any) -> Audited:
+        return _run_tasks(tmp_path, results, {".": {"report_dir": "out", **options}})["."]
 
     return run
+
+
+@pytest.fixture(scope="module")
+def audits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Audited]:
+    """Reports on the fleet by tasks with various options, in one run."""
+    folder = tmp_path_factory.mktemp("audits")
+    for name in ON_FLEET:
+        (folder / name).mkdir()
+    for name, text in PREVIOUS.items():
+        (folder / name / "previous.json").write_text(text)
+    tasks = {name: {"report_dir": f"{name}/out", **options} for name, options in ON_FLEET.items()}
+    return _run_tasks(folder, FLEET, tasks)
+
+
+def _run_tasks(
+    folder: Path, results: t.Mapping[str, Json | None], tasks: t.Mapping[str, Json]
+) -> dict[str, Audited]:
+    """Run a task for each folder, with these options, on these results."""
+    for name, found in results.items():
+        if found is not None:
+            (folder / f"{name}.json").write_text(json.dumps(found))
+    play = {
+        **{"hosts": "all", "connection": "local", "gather_facts": False},
+        "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"},
+        "tasks": [RESULTS, *_reports(tasks.values())],
+    }
+    (folder / "play.yml").write_text(yaml.safe_dump([play], sort_keys=False))
+    (folder / "hosts.yml").write_text(
+        yaml.safe_dump({"all": {"hosts": dict.fromkeys(results)}}, sort_keys=False)
+    )
+    done = subprocess.run(
+        [str(BIN / "ansible-playbook"), "-i", "hosts.yml", "play.yml"],
+        cwd=folder,
+        env=_environment(folder),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    returned = json.loads((folder / "returned.json").read_text())
+    return {
+        name: Audited(one, output, folder / name) for name, one in zip(tasks, returned, strict=True)
+    }
+
+
+def _reports(tasks: t.Iterable[Json]) -> t.Iterator[Json]:
+    """The tasks with these options, and one that writes what each of them returned."""
+    registered = []
+    for options in tasks:
+        registered.append(f"audit_{len(registered)}")
+        task = {"rayfleet.anyscale.audit_report": options, "register": registered[-1]}
+        yield {**task, "run_once": True, "ignore_errors": True}
+    content = f"{{{{ [{', '.join(registered)}] | to_json }}}}"
+    dest = "{{ playbook_dir }}/returned.json"
+    copy = {"content": content, "dest": dest, "mode": "0600"}
+    yield {"ansible.builtin.copy": copy, "run_once": True}
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -147,9 +179,9 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.core
-def test_every_host_of_the_play_is_in_the_report(audit: Audit) -> None:
+def test_every_host_of_the_play_is_in_the_report(audits: dict[str, Audited]) -> None:
     """Also the one whose task failed, and the one that has no result."""
-    clouds = {cloud["name"]: cloud for cloud in audit(FLEET).report["clouds"]}
+    clouds = {cloud["name"]: cloud for cloud in audits["by default"].report["clouds"]}
     assert {name: cloud["state"] for name, cloud in clouds.items()} == {
         "vision-prod": "pass",
         "search-dev": "fail",
@@ -161,9 +193,9 @@ def test_every_host_of_the_play_is_in_the_report(audit: Audit) -> None:
     assert clouds["vision-prod"]["cloud"] == IN_SYNC["cloud"]
 
 
-def test_the_umask_says_who_reads_the_files(audit: Audit) -> None:
+def test_the_umask_says_who_reads_the_files(audits: dict[str, Audited]) -> None:
     """All three, and the folder, where Ansible was started. Nothing else is left there."""
-    audited = audit(FLEET)
+    audited = audits["by default"]
     folder, ordinary = audited.folder / "out", audited.folder / "ordinary"
     ordinary.mkdir()
     (ordinary / "file").touch()
@@ -179,9 +211,9 @@ def test_the_umask_says_who_reads_the_files(audit: Audit) -> None:
     assert folder.stat().st_mode == ordinary.stat().st_mode
 
 
-def test_all_formats_contain_the_same(audit: Audit) -> None:
+def test_all_formats_contain_the_same(audits: dict[str, Audited]) -> None:
     """From one pass."""
-    folder = audit(FLEET).folder / "out"
+    folder = audits["by default"].folder / "out"
     with open(folder / "report.csv", newline="") as file:
         rows = list(csv.DictReader(file, delimiter=";"))
     assert [(row["CLOUD_NAME"], row["CHECK_ID"], row["STATUS"]) for row in rows] == [
@@ -231,10 +263,10 @@ def test_findings_are_written_for_other_tools(audit: Audit, tmp_path: Path) -> N
     ],
 )
 def test_the_task_fails_for_the_clouds_of_fail_on(
-    audit: Audit, fail_on: str, failed: list[str]
+    audits: dict[str, Audited], fail_on: str, failed: list[str]
 ) -> None:
     """Once the report is written."""
-    audited = audit(FLEET, fail_on=fail_on)
+    audited = audits[f"fail_on {fail_on}"]
     assert audited.returned["failed_clouds"] == failed
     assert audited.returned["failed"] == bool(failed)
     assert audited.returned["changed"] is False
@@ -261,23 +293,19 @@ def test_drift_that_cannot_be_determined_is_warned_about(audit: Audit) -> None:
     )
 
 
-def test_an_audit_compares_with_the_report_that_it_replaces(audit: Audit) -> None:
-    """Twice with the same options: the first time there is nothing to compare with, which is warned
-    about.
+def test_an_audit_compares_with_the_report_that_it_replaces(
+    audit: Audit, audits: dict[str, Audited], tmp_path: Path
+) -> None:
+    """Each time with the same options: the first time there is nothing to compare with, which is
+    warned about.
     """
-    options = {"previous_report": "out/report.json"}
-    first = audit(FLEET, **options)
+    first = audits["first"]
     assert first.report["previous"] is None
-    assert "does not exist" in first.output
-    generated_at = first.report["generated_at"]
-    second = audit(
-        {
-            **FLEET,
-            "search-dev": result("search-dev", check("trust_ec2"), check("bucket_access", "fail")),
-        },
-        **options,
-    )
-    assert second.report["previous"] == {"generated_at": generated_at}
+    assert "first/out/report.json' does not exist" in " ".join(first.output.split())
+    shutil.copytree(first.folder / "out", tmp_path / "out")
+    fixed = result("search-dev", check("trust_ec2"), check("bucket_access", "fail"))
+    second = audit({**FLEET, "search-dev": fixed}, previous_report="out/report.json")
+    assert second.report["previous"] == {"generated_at": first.report["generated_at"]}
     assert second.returned["counts"]["changes"] == {
         "new": 0,
         "persisting": 1,
@@ -286,47 +314,32 @@ def test_an_audit_compares_with_the_report_that_it_replaces(audit: Audit) -> Non
     }
 
 
-def test_clouds_that_only_the_earlier_report_has_are_warned_about(audit: Audit) -> None:
+def test_clouds_that_only_the_earlier_report_has_are_warned_about(
+    audit: Audit, audits: dict[str, Audited]
+) -> None:
     """As where a limit leaves them out, and the next audit would call their old findings new."""
-    audit(FLEET, previous_report="out/report.json")
-    limited = audit({"vision-prod": IN_SYNC}, previous_report="out/report.json")
+    previous = audits["by default"].folder / "out/report.json"
+    limited = audit({"vision-prod": IN_SYNC}, previous_report=str(previous))
     assert "4 clouds of the previous report are missing in this report: search-dev" in " ".join(
         limited.output.split()
     )
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("name", "words"),
     [
-        ("{", "not JSON"),
-        ("[]", "it is not a report"),
-        ('{"schema_version": 2}', "its schema_version is 2, not 1"),
+        ("no JSON", "not JSON"),
+        ("no report", "it is not a report"),
+        ("of another version", "its schema_version is 2, not 1"),
     ],
-    ids=["no JSON", "no report", "of another version"],
 )
 def test_what_is_no_earlier_report_is_refused(
-    audit: Audit, tmp_path: Path, content: str, words: str
+    audits: dict[str, Audited], name: str, words: str
 ) -> None:
     """Before anything is written."""
-    (tmp_path / "previous.json").write_text(content)
-    audited = audit(FLEET, previous_report="previous.json")
+    audited = audits[name]
     assert audited.returned["failed"]
     assert words in audited.returned["msg"]
-    assert not (tmp_path / "out").exists()
-
-
-def test_check_mode_counts_and_writes_nothing(audit: Audit) -> None:
-    """The counts are the same."""
-    audited = audit(FLEET, "--check", fail_on="never")
-    assert audited.returned["counts"]["clouds"] == {
-        "error": 2,
-        "fail": 1,
-        "unknown": 1,
-        "warn": 0,
-        "pass": 1,
-        "not_applicable": 0,
-        "not_permitted": 0,
-    }
     assert not (audited.folder / "out").exists()
 
 
@@ -375,18 +388,18 @@ def run_audit(sandbox: Sandbox, tmp_path: Path) -> t.Callable[..., Run]:
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("case", SETTINGS)
 def test_settings_of_ansible_change_no_report(
-    run_audit: t.Callable[..., Run], tmp_path: Path, case: str
+    run_audit: t.Callable[..., Run], tmp_path: Path
 ) -> None:
     """Nor what the audit fails for; with a cloud that is left to the role, too."""
     (tmp_path / "host_vars").mkdir()
     (tmp_path / f"host_vars/{UNTOUCHED[0]}.yml").write_text("anyscale_in_worker: false\n")
     every = _clouds_after(run_audit(), tmp_path)
-    run = run_audit(**SETTINGS[case])
-    assert _audits(run) == ["cloud_iam_info", "fleet_audit"]
-    assert _clouds_after(run, tmp_path) == every
-    assert _failures(run) == {MISNAMED}
+    for case, settings in SETTINGS.items():
+        run = run_audit(**settings)
+        assert _audits(run) == ["cloud_iam_info", "fleet_audit"], case
+        assert _clouds_after(run, tmp_path) == every, case
+        assert _failures(run) == {MISNAMED}, case
 
 
 @pytest.mark.core
@@ -567,27 +580,21 @@ def test_a_limit_that_leaves_none_of_the_pattern_is_an_error(
     assert "--limit" in run.output
 
 
-@pytest.mark.parametrize(
-    "limit", [[], pytest.param(["--limit", "x"], marks=LONG)], ids=["all", "limited"]
-)
-def test_an_inventory_without_a_host_is_an_error(
-    sandbox: Sandbox, tmp_path: Path, limit: list[str]
+@pytest.mark.long
+def test_a_limit_of_an_inventory_without_a_host_is_an_error(
+    sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """The more so."""
-    run = run_playbook(sandbox, "audit", inventory_file(tmp_path, sandbox, []), *limit)
+    """As it is without a limit."""
+    inventory = inventory_file(tmp_path, sandbox, [])
+    run = run_playbook(sandbox, "audit", inventory, "--limit", "x")
     assert run.exit_status == 4
     assert "The inventory has no hosts." in run.output
 
 
-@pytest.mark.parametrize(
-    ("fail_on", "failed"), [("never", set()), ("drift", {MISNAMED, *UNTOUCHED})]
-)
-def test_the_recap_and_the_exit_status_follow_fail_on(
-    run_audit: t.Callable[..., Run], fail_on: str, failed: set[str]
-) -> None:
+def test_the_recap_and_the_exit_status_follow_fail_on(run_audit: t.Callable[..., Run]) -> None:
     """The recap counts a failure for exactly the clouds that the audit fails for."""
-    run = run_audit("-e", f"audit_fail_on={fail_on}")
-    assert (run.exit_status, _failures(run)) == (2 if failed else 0, failed)
+    run = run_audit("-e", "audit_fail_on=drift")
+    assert (run.exit_status, _failures(run)) == (2, {MISNAMED, *UNTOUCHED})
 
 
 WARNED = {
@@ -660,6 +667,7 @@ def test_the_counts_and_the_paths_are_published(
 ) -> None:
     """For AWX, once for the run; and said at the end for people."""
     first = run_audit("-e", "audit_report_dir=reports", "-e", "audit_fail_on=never")
+    assert (first.exit_status, _failures(first)) == (0, set())
     page = str(tmp_path / "reports/report.html")
     published = json.loads(first.output.partition("RUN: ")[2].partition("\n")[0])["anyscale_audit"]
     assert published["paths"]["html"] == page

@@ -27,6 +27,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     plugin_inventory,
     run_playbook,
 )
+from ansible_collections.rayfleet.anyscale.tests.support.rows import few_of
 from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
 # The teams' own cloud, and three that a member of the organization has registered: with the bucket
@@ -213,7 +214,9 @@ def test_an_audit_of_awx_assumes_a_role_of_its_own(sandbox: Sandbox, tmp_path: P
     assert assumed == {f"arn:aws:iam::{VISION_ACCOUNT}:role/anyscale-audit"}
 
 
-@pytest.mark.parametrize("playbook", ["onboard", "offboard", "audit", "rollback"])
+@pytest.mark.parametrize(
+    "playbook", few_of(["onboard", "offboard", "audit", "rollback"], "onboard", "audit")
+)
 def test_a_misspelt_variable_is_an_error_with_the_nearest_name(
     sandbox: Sandbox, tmp_path: Path, playbook: str
 ) -> None:
