@@ -16,7 +16,7 @@ import typing as t
 
 import pytest
 import urllib3
-from hypothesis import given, strategies as st
+from hypothesis import given, note, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
     AnyscaleClient,
@@ -284,12 +284,14 @@ def check(call: str, server: Server, *raised: type[TaskError]) -> None:
         assert is_usable(ask(server.client()))
 
 
-@pytest.mark.parametrize("call", CALLS)
 @given(documents=st.lists(DOCUMENTS, min_size=1, max_size=3))
-def test_any_json(call: str, documents: list[t.Any]) -> None:
+def test_any_json(documents: list[t.Any]) -> None:
+    """The same documents for each call: to make them up takes longer than to read them."""
     bodies = [json.dumps(document).encode() for document in documents]
-    by_name = (InputError,) if call == "cloud by its name" else ()  # there is none, or several
-    check(call, Server(*bodies), AnyscaleError, *by_name)
+    for call in CALLS:
+        note(call)
+        by_name = (InputError,) if call == "cloud by its name" else ()  # there is none, or several
+        check(call, Server(*bodies), AnyscaleError, *by_name)
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS, ids=range(len(ODD_TEXTS)))

@@ -9,6 +9,7 @@ as the tasks of the role pass them to the modules.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import json
 import pathlib
@@ -44,6 +45,7 @@ ENVIRONMENT = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_URL", "AWS_CA_BUNDLE")
 Json = dict[str, t.Any]
 
 
+@functools.cache
 def read(path: str) -> t.Any:
     """A YAML file of the role."""
     return yaml.safe_load((ROLE / path).read_text(encoding="utf-8"))
