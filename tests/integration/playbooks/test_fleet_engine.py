@@ -58,6 +58,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.fleets import (
     inventory_of,
 )
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import Run, run_playbook
+from ansible_collections.rayfleet.anyscale.tests.support.rows import few_of
 
 Json = dict[str, t.Any]
 Spoil = t.Callable[[Sandbox, Cloud], t.Any]
@@ -422,8 +423,34 @@ class Verdicts(t.NamedTuple):
     again: Run
 
 
+# What each run of the tests has the role decide, whose tasks take most of the time: of each step a
+# cloud that differs and one that cannot be converged, and what has a task or a loop of its own. That
+# the engine gets the options of the role's tasks in any case is a unit test of settings.
+BY_ROLE = (
+    *("in-sync", "trust-with-a-list", "trust-denied", "trust-switched-off", "bucket-by-template"),
+    *("bucket-gone", "profile-of-another-role", "profile-of-another-name", "config-missing"),
+    *("config-archived-and-not-to-be-made", "config-hidden-by-a-worker", "config-in-a-file"),
+    *("config-not-published", "bucket-to-an-own-policy", "group-with-a-role"),
+    *("group-that-there-is-not", "mapping-of-two-roles", "mapping-of-no-role", "pass-role-1"),
+    *("registered-role", "role-gone", "role-of-an-administrator", "account-of-another-cloud"),
+)
+
+
+def _compared(request: pytest.FixtureRequest) -> list[str]:
+    """The clouds whose verdicts by the role are asked for."""
+    return [
+        item.callspec.params["name"]
+        for item in request.session.items
+        if getattr(item, "originalname", "") == "test_the_engine_decides_as_the_role_does"
+    ]
+
+
 @pytest.fixture(scope="module")
-def verdicts(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Verdicts:
+def verdicts(
+    request: pytest.FixtureRequest,
+    running_sandbox: Sandbox,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Verdicts:
     """A cloud that the role converges has its own tasks, as one of any other playbook. The engine's runs
     are bound to the plan of its check mode, which changes nothing about them.
     """
@@ -436,7 +463,8 @@ def verdicts(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory)
     inventory = inventory_of(tmp_path_factory.mktemp("verdicts"), running_sandbox, clouds, own)
     limit = ("--limit", ",".join(["all", *(f"!{name}" for name in sorted(WAITING))]))
     plan = ("-e", "onboard_plan_file=plan.json")
-    by_role = ("--check", "-e", "fleet_engine=false", "--forks", "8")
+    compared = ("--limit", ",".join(_compared(request) or BY_ROLE))
+    by_role = ("--check", "-e", "fleet_engine=false", "--forks", "8", *compared)
     options = [(*plan, "--check"), by_role, (*plan, *limit), (*plan, *limit)]
     return Verdicts(*(run_playbook(running_sandbox, "onboard", inventory, *one) for one in options))
 
@@ -466,11 +494,18 @@ def _by_role(run: Run, name: str) -> tuple[str, ...] | str:
 
 @pytest.mark.core
 @pytest.mark.parametrize("name", DRIFTS)
+def test_the_engine_finds_the_drift(verdicts: Verdicts, name: str) -> None:
+    """Every reason and no other, or why the cloud cannot be converged."""
+    engine = _verdict(verdicts.engine.outcomes.get(name))
+    assert (None if isinstance(engine, str) else engine) == DRIFTS[name].reasons
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("name", few_of(DRIFTS, *BY_ROLE))
 def test_the_engine_decides_as_the_role_does(verdicts: Verdicts, name: str) -> None:
     """The same reasons, or the same message."""
     engine = _verdict(verdicts.engine.outcomes.get(name))
     assert engine == _by_role(verdicts.role, name)
-    assert (None if isinstance(engine, str) else engine) == DRIFTS[name].reasons
 
 
 def test_check_mode_predicts_the_run(verdicts: Verdicts) -> None:
