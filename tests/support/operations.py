@@ -523,6 +523,7 @@ CHANGES: dict[str, Change] = {
     "what a control-plane role may pass": Change(
         {
             **{"GetRole": 4, "ListAttachedRolePolicies": 4, "ListRolePolicies": 4},
+            **{"GetPolicy": 1, "GetPolicyVersion": 1},
             **{"GetRolePolicy": 1, "GetInstanceProfile": 3, "GetCallerIdentity": 1},
             **{"PutRolePolicy": 1},
         },
@@ -564,6 +565,7 @@ CHANGES: dict[str, Change] = {
         {
             **{"GetCallerIdentity": 1, "GetRole": 2, "GetInstanceProfile": 2},
             **{"ListAttachedRolePolicies": 1, "ListRolePolicies": 1},
+            **{"GetPolicy": 1, "GetPolicyVersion": 1},
             **{RESOURCES: 1, MAPPING: 4, USER: 2, PUT_MAPPING: 1},
         },
         "cloud_iam_mapping",
