@@ -59,6 +59,7 @@ _RULES = {
     "argument_spec": {
         "plan": {"type": "dict", "required": True},
         "force": {"type": "bool", "default": False},
+        "accept_unsigned": {"type": "bool", "default": False},
         "mode": {"type": "str", "choices": ["check", "apply"], "default": "apply"},
         "threads": {"type": "int", "default": 16},
         "max_fail_percentage": {"type": "float", "default": 100.0},
@@ -85,7 +86,7 @@ class ActionModule(FleetAction):
         check_mode = self._task.check_mode or arguments["mode"] == "check"
         # The directory in which a local connection runs modules.
         with contextlib.chdir(self._loader.get_basedir()):
-            hosts = _Hosts(HostVariables(self), names, arguments["force"])
+            hosts = _Hosts(HostVariables(self), names, arguments)
             engine = RollbackEngine(
                 [
                     hosts.restoration(name, item)
@@ -184,8 +185,9 @@ class _Rollback:
 class _Hosts:
     """What the variables of the hosts say: how to connect, and which cloud each is."""
 
-    def __init__(self, variables: HostVariables, names: t.Sequence[str], force: bool) -> None:
-        self._force = force
+    def __init__(self, variables: HostVariables, names: t.Sequence[str], overrides: Json) -> None:
+        """``overrides``: the options that say what documents are restored in spite of."""
+        self._overrides = {name: overrides[name] for name in ("force", "accept_unsigned")}
         self._settings: dict[str, CloudSettings] = {}
         self._errors: dict[str, TaskError] = {}
         self._run_ids: dict[str, str] = {}
@@ -229,7 +231,7 @@ class _Hosts:
             "files": item["files"],
             "clouds": item["clouds"],
             "needed_by": item["needed_by"],
-            "force": self._force,
+            **self._overrides,
             "backup": True,
             "run_id": settings.run_id or self._run_ids[name],
             "run_name": _NAME,

@@ -57,7 +57,7 @@ class ActionModule(FleetAction):
         to_add = lines_to_add(outcomes)
         # No host of the play is left if all clouds failed.
         invocation = invocation_of(context.CLIARGS, hostvars["localhost"])
-        of_run = (outcomes, self._task.check_mode, invocation, run["step"], not_permitted)
+        of_run = (outcomes, self._task.check_mode, invocation, not_permitted)
         of_none = [selection["none"]] if not outcomes and "none" in selection else []
         instead = run.get("lines") or of_none
         closing = instead or closing_lines(*of_run)

@@ -23,10 +23,12 @@ description:
     or if another writer changed it between two tasks of the run, because the change of that writer
     would be lost. O(force) overrides this. If it was other runs of this collection, the error names
     them, and the backups to add to O(files).
-  - It also fails if a backup is not signed with O(backup_key), or was changed since, and if a
-    policy would again allow something to a principal that the live policy allows nothing, such as
-    the roles that an offboarding removed, or a role whose inline policy it deleted. The error names
-    the files and the principals. Look at them, and then use O(force).
+  - It also fails if a backup is not signed with O(backup_key), or was changed since. The error names
+    the files. Only O(accept_unsigned) overrides this.
+  - If a policy would again allow something to a principal that the live policy allows nothing, such as
+    the roles that an offboarding removed, or a role whose inline policy it deleted, a warning names the
+    principals. If it was not only the runs of these backups that changed the policy since, or if a
+    backup is not signed with O(backup_key), the module fails, and O(force) overrides this.
   - If the document is already in its earlier state, nothing is written and no permission to write
     is needed. A policy that means the same in another spelling is restored as it was spelled; only
     what AWS changes by itself does not count, that is the order of keys and of values in a list, and
@@ -49,10 +51,19 @@ options:
   force:
     description:
       - Whether to restore the document even if another writer has changed it since, if it was
-        written for clouds that are not in O(clouds), if O(needed_by) is not empty, if a backup is
-        not signed with O(backup_key), or if principals would regain access. The changes of other
-        writers, and the access of other clouds, are then lost.
+        written for clouds that are not in O(clouds), or if O(needed_by) is not empty. The changes of
+        other writers, and the access of other clouds, are then lost.
       - Run with O(force) in check mode first. The warnings name everything that it overrides.
+    type: bool
+    default: false
+  accept_unsigned:
+    description:
+      - Whether to restore the document also from backups that have no signature, or another one than
+        that of their content with O(backup_key). Any user or tool that can write to their directory may
+        have written them, and so decide what is written to AWS or Anyscale. Read them first.
+      - Backups of releases before 0.8.0 have no signature. If a run had another key, set O(backup_key)
+        to that instead.
+    version_added: 1.0.0
     type: bool
     default: false
   clouds:

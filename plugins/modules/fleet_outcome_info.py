@@ -95,11 +95,6 @@ overwritten:
     restored.
   returned: if changes were needed
   type: bool
-took_access:
-  description: Whether restoring the backups would give a principal access again that is allowed nothing
-    any more, which has to be forced.
-  returned: if changes were needed
-  type: bool
 role_arn:
   description: The ARN of the role.
   returned: if changes were needed, and the trust policy or the instance profile was read

@@ -44,6 +44,12 @@ options:
         O(rayfleet.anyscale.backup_restore#module:force).
     type: bool
     default: false
+  accept_unsigned:
+    description:
+      - Whether to restore documents from backups that are not signed with the key or were changed
+        since, see O(rayfleet.anyscale.backup_restore#module:accept_unsigned).
+    type: bool
+    default: false
   mode:
     description:
       - V(check) only predicts, as C(--check) does.

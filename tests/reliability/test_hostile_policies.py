@@ -474,10 +474,10 @@ def test_a_rollback_gives_a_random_policy_back_as_it_was_spelled(
         documents.append(shown.document())
     if not files:
         return
-    back = predicted(run_module, shown, RESTORE, files=files, force=True)
+    back = predicted(run_module, shown, RESTORE, files=files)
     assert shown.document() == documents[0]
     if back["changed"]:
-        predicted(run_module, shown, RESTORE, files=[back["backup_file"]], force=True)
+        predicted(run_module, shown, RESTORE, files=[back["backup_file"]])
         assert shown.document() == documents[-1]
 
 

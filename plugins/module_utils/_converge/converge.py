@@ -21,9 +21,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
     Reconciler,
     Saved,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restore_plan import (
-    gives_access_again,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     ConflictError,
     TaskError,
@@ -53,12 +50,11 @@ Params = t.Mapping[str, t.Any]
 @dataclasses.dataclass
 class Journal:
     """What a convergence has done so far: the resources that it wrote, and the backups of what it
-    replaced, oldest first. took_access: whether restoring one of them gives access again.
+    replaced, oldest first.
     """
 
     written: list[str] = dataclasses.field(default_factory=list)
     backups: list[Json] = dataclasses.field(default_factory=list)
-    took_access: bool = False
 
     @property
     def last_backup(self) -> Json:
@@ -228,14 +224,12 @@ def _save(
     """Back up and save. If nothing was written because another writer was faster, the backup is
     deleted.
     """
-    replaced, noted = reconciler.backup(live, plan), len(journal.written)
-    backup = write_backup(replaced, params)
+    noted = len(journal.written)
+    backup = write_backup(reconciler.backup(live, plan), params)
     journal.backups += [backup] if backup else []
     saved = reconciler.save(live, plan, journal.written)
     if backup and len(journal.written) == noted:
         delete_backup(journal.backups.pop())
-    elif replaced:
-        journal.took_access |= gives_access_again(replaced)
     return saved
 
 

@@ -106,7 +106,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     StoredBackup,
     others_since,
     read,
-    unsigned,
+    untrusted,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     Document,
@@ -157,7 +157,8 @@ class _Restore:
         obstacles = Obstacles(
             clouds=self.params.get("clouds"),
             needed_by=self.params.get("needed_by") or (),
-            unsigned=unsigned(self.stored, self.params),
+            untrusted=untrusted(self.stored, self.params),
+            accepts_untrusted=self.params["accept_unsigned"],
             regained=regained,
             runs=[one.origin.run_id for one in reversed(self.stored)],
             read_others=lambda: others_since(self.stored, self.params),
@@ -402,6 +403,7 @@ class RestoreModule(ConvergingModule):
     options: t.ClassVar[Options] = {
         "files": {"type": "list", "elements": "path", "required": True},
         "force": {"type": "bool", "default": False},
+        "accept_unsigned": {"type": "bool", "default": False},
         "clouds": {"type": "list", "elements": "str"},
         "needed_by": {"type": "list", "elements": "str"},
         **anyscale_argument_spec(),

@@ -23,17 +23,13 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     sets_variables,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
-    BUCKET_POLICY,
-    ROLE_ATTACHMENT,
-    ROLE_POLICY,
-    TRUST_POLICY,
     Backup,
     Origin,
     StoredBackup,
+    Untrusted,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     Document,
-    parse_policy,
     statements_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import canonical
@@ -64,18 +60,19 @@ class Equality(t.NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Obstacles:
-    """What only force overrides, besides changes of other writers.
+    """What may keep a document from being restored, besides changes of other writers.
 
     clouds: those to restore the document for, if not all that it was written for. needed_by: the
-    hosts that need the current document. unsigned: the files that the operator's key did not sign.
-    regained: the principals that would be allowed something again. runs: the IDs of the runs that are
-    rolled back, newest first. read_others: reads the backups of the document by other runs since,
-    oldest first; asked only where the document differs from what the runs left.
+    hosts that need the current document. untrusted: the files that the operator's key did not sign,
+    unless they are accepted. regained: the principals that would be allowed something again. runs: the
+    IDs of the runs that are rolled back, newest first. read_others: reads the backups of the document
+    by other runs since, oldest first; asked only where the document differs from what the runs left.
     """
 
     clouds: t.Collection[str] | None = None
     needed_by: t.Sequence[str] = ()
-    unsigned: t.Sequence[str] = ()
+    untrusted: Untrusted = dataclasses.field(default_factory=Untrusted)
+    accepts_untrusted: bool = False
     regained: t.Sequence[str] = ()
     runs: t.Sequence[str] = ()
     read_others: t.Callable[[], t.Sequence[StoredBackup]] = tuple
@@ -129,23 +126,6 @@ def regained_by_role(role_arn: str, earlier: Document, live: Document) -> tuple[
     return (role_arn,) if allows(earlier) and not allows(live) else ()
 
 
-def gives_access_again(backup: Backup) -> bool:
-    """Whether restoring a backup, where nothing has changed since, allows access to principals that
-    the document allows nothing any more.
-    """
-    if backup.kind == ROLE_ATTACHMENT:
-        return bool(backup.before) and not backup.after
-    if backup.kind not in (TRUST_POLICY, BUCKET_POLICY, ROLE_POLICY):
-        return False
-    earlier, live = (
-        parse_policy(None, "") if found is None else found
-        for found in (backup.before, backup.after)
-    )
-    if backup.kind == ROLE_POLICY:
-        return bool(regained_by_role(backup.target["role_arn"], earlier, live))
-    return bool(regained_principals(earlier, live, {}))
-
-
 def _allowed(document: Document, arns: t.Mapping[str, str]) -> set[str]:
     statements = [canonical(raw, arns) for raw in statements_of(document)]
     allows = [statement for statement in statements if statement.effect == "Allow"]
@@ -171,19 +151,24 @@ def decide(
     if _is_same(live, wanted, equality.identical or same):
         return Verdict("")
     reason = REMOVED if live is None else ADDED if wanted is None else CHANGED
+    if obstacles.untrusted.paths and not obstacles.accepts_untrusted:
+        raise _untrusted(backups[0].resource, obstacles.untrusted)
     clouds = obstacles.clouds
-    unknown = () if clouds is None or all(backup.clouds for backup in backups) else (_UNKNOWN,)
+    notes = () if clouds is None or all(backup.clouds for backup in backups) else (_UNKNOWN,)
     change = _change_since(backups, live, same, obstacles.read_others)
+    # What signed runs alone have taken is what undoing them is to give back.
+    is_own = not change.text and not obstacles.untrusted.paths
     found = [
-        _unsigned(obstacles.unsigned),
         change.text,
         _other_clouds(backups, clouds),
         _other_hosts(obstacles.needed_by),
-        _regained(obstacles.regained),
+        None if is_own else _regained(obstacles.regained),
     ]
     obstacle = ", and ".join(filter(None, found))
+    if is_own and obstacles.regained:
+        notes = (f"It gives access back to {', '.join(obstacles.regained)}.", *notes)
     if not obstacle:
-        return Verdict(reason, unknown)
+        return Verdict(reason, notes)
     if not force:
         is_unknown = bool(obstacles.needed_by) and not all(backup.clouds for backup in backups)
         raise _needs_force(
@@ -191,7 +176,7 @@ def decide(
             _together(change.by, obstacles.runs) if change.by else "",
             _MAYBE_ITS_OWN if is_unknown else "",
         )
-    return Verdict(reason, (f"It {obstacle}: force restores it all the same.", *unknown))
+    return Verdict(reason, (f"It {obstacle}: force restores it all the same.", *notes))
 
 
 def _needs_force(message: str, other_way: str, hint: str) -> RefusedError:
@@ -203,13 +188,17 @@ def _needs_force(message: str, other_way: str, hint: str) -> RefusedError:
     )
 
 
-def _unsigned(files: t.Sequence[str]) -> str | None:
-    """The files that anybody could have made or changed who can write to their directory."""
-    if not files:
-        return None
-    return (
-        f"has backups that {option('backup_key')} did not sign, or that were changed since "
-        f"({', '.join(files)})"
+def _untrusted(resource: str, files: Untrusted) -> RefusedError:
+    kinds = {
+        "without a signature, as those of releases before 0.8.0 are": files.unsigned,
+        "that were changed after they were signed, or that another key signed": files.altered,
+    }
+    found = [f"backups {what} ({', '.join(paths)})" for what, paths in kinds.items() if paths]
+    return RefusedError(
+        f"The {resource} has {' and '.join(found)}.",
+        f"If the run had another key, set {option('backup_key')} to that. Else read these files first: any "
+        "user or tool that can write to their directory may have written them. To restore them "
+        f"nevertheless, set {option('accept_unsigned', 'rollback_accept_unsigned')} to true.",
     )
 
 

@@ -155,6 +155,11 @@ class StoredBackup:
         }
         return Origin(**texts, cloud_names=tuple(map(str, names)))
 
+    @property
+    def has_signature(self) -> bool:
+        """Whether the file has a signature, of whatever key."""
+        return isinstance(self.content.get(_SIGNATURE), str)
+
     def is_signed_with(self, key: bytes | None) -> bool:
         """Whether the holder of a key wrote the file, and nobody has changed it since."""
         signed = {name: value for name, value in self.content.items() if name != _SIGNATURE}
@@ -164,6 +169,21 @@ class StoredBackup:
             and isinstance(found, str)
             and hmac.compare_digest(found.encode(), signature_of(signed, key).encode())
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class Untrusted:
+    """The files that any user or tool may have written that can write to their directory: those without
+    a signature, and those whose signature is not that of their content with the operator's key.
+    """
+
+    unsigned: tuple[str, ...] = ()
+    altered: tuple[str, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All of them."""
+        return self.unsigned + self.altered
 
 
 def attachment_of(policy_arn: str) -> dict[str, str]:
@@ -318,10 +338,14 @@ def read(path: str) -> StoredBackup:
     return StoredBackup(path, backup, content)
 
 
-def unsigned(stored: t.Iterable[StoredBackup], params: t.Mapping[str, t.Any]) -> tuple[str, ...]:
+def untrusted(stored: t.Iterable[StoredBackup], params: t.Mapping[str, t.Any]) -> Untrusted:
     """The files that were not written with the operator's key, or were changed since."""
     key = known_key(params.get("backup_key"))
-    return tuple(one.path for one in stored if not one.is_signed_with(key))
+    found = [one for one in stored if not one.is_signed_with(key)]
+    return Untrusted(
+        tuple(one.path for one in found if not one.has_signature),
+        tuple(one.path for one in found if one.has_signature),
+    )
 
 
 def others_since(
@@ -342,7 +366,7 @@ def others_since(
                 if name > first and name.endswith(_name_of_document(backup)) and path not in given:
                     with contextlib.suppress(InputError):
                         found.append(read(path))
-    foreign = unsigned(found, params)
+    foreign = untrusted(found, params).paths
     return sorted(
         (one for one in found if one.path not in foreign),
         key=lambda one: os.path.basename(one.path),

@@ -66,7 +66,6 @@ def outcome_of(cloud: Cloud, done: t.Sequence[Done], check_mode: bool) -> Json:
         "resources": [_name(one.resource) for one in changed],
         "warnings": _warnings(cloud, done),
         "backup_files": list(dict.fromkeys(backups)),
-        "took_access": any(one.journal.took_access for one in done),
         "writes": writes,
         **({"principal": principals[0]} if principals else {}),
         "overwritten": any(one.overwritten for one in done),

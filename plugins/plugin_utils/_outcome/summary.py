@@ -35,7 +35,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 _MOST_LINES = 200
-OFFBOARD = "offboard"
 _PLAIN = Invocation()
 
 Json = dict[str, t.Any]
@@ -84,13 +83,10 @@ def closing_lines(
     outcomes: Outcomes,
     check_mode: bool,
     invocation: Invocation = _PLAIN,
-    step: str = "",
     not_permitted: t.Sequence[str] = (),
 ) -> list[str]:
     """What the operator reads last: the counts, which clouds failed or were not reached, and how to
     go on. Why a cloud changed or failed was told when it did.
-
-    step: what the run does, of which the way back may have to be forced.
     """
     clouds = {"Failed": failed_clouds(outcomes)}
     clouds["Of these, a part was written for"] = written_in_part(outcomes)
@@ -104,7 +100,7 @@ def closing_lines(
         _head(outcomes, check_mode, not_permitted),
         *told,
         *_not_permitted(not_permitted, invocation),
-        *_how_to_go_on(outcomes, invocation, step),
+        *_how_to_go_on(outcomes, invocation),
     ]
 
 
@@ -120,7 +116,6 @@ def lines_of(
     outcomes: Outcomes,
     check_mode: bool,
     invocation: Invocation = _PLAIN,
-    step: str = "",
     not_permitted: t.Sequence[str] = (),
 ) -> list[str]:
     """The summary for who has not seen the run: one line of counts, one for each cloud that was not
@@ -137,7 +132,7 @@ def lines_of(
         _head(outcomes, check_mode, not_permitted),
         *lines,
         *_not_permitted(not_permitted, invocation),
-        *_how_to_go_on(outcomes, invocation, step),
+        *_how_to_go_on(outcomes, invocation),
     ]
 
 
@@ -171,16 +166,14 @@ def _not_permitted(names: t.Sequence[str], invocation: Invocation) -> list[str]:
     return [f"Not permitted: {summarize_names(names)}", how_to_permit(invocation)]
 
 
-def _how_to_go_on(outcomes: Outcomes, invocation: Invocation, step: str) -> list[str]:
+def _how_to_go_on(outcomes: Outcomes, invocation: Invocation) -> list[str]:
     in_sync = any(outcome["state"] == IN_SYNC for outcome in outcomes.values())
     recap = (
         ["Clouds in sync may be missing in the recap of hosts; the counts include them."]
         if in_sync
         else []
     )
-    # What gives access again to those that have none any more is restored only by force.
-    forced = step == OFFBOARD or any(one.get("took_access") for one in outcomes.values())
-    undo = [_how_to_undo(backup, invocation, forced) for backup in backups_of(outcomes)]
+    undo = [_how_to_undo(backup, invocation) for backup in backups_of(outcomes)]
     return [*recap, *_how_to_permit(outcomes), *undo]
 
 
@@ -207,7 +200,7 @@ def _how_to_permit(outcomes: Outcomes) -> list[str]:
     ]
 
 
-def _how_to_undo(backup: t.Mapping[str, str], invocation: Invocation, forced: bool) -> str:
+def _how_to_undo(backup: t.Mapping[str, str], invocation: Invocation) -> str:
     home = os.path.expanduser("~")
     folder = backup["folder"]
     shown = f"~{folder.removeprefix(home)}" if folder.startswith(f"{home}/") else folder
@@ -215,6 +208,5 @@ def _how_to_undo(backup: t.Mapping[str, str], invocation: Invocation, forced: bo
         backup["run"],
         invocation,
         backup_dir=None if folder == backup_directory(None) else folder,
-        forced=forced,
     )
     return f"Backups of the replaced documents are in {shown}. To undo this run: {command}"

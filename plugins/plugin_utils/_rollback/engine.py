@@ -191,7 +191,6 @@ class RollbackEngine:
                 for text in one.plan.warnings
             ],
             "backup_files": backups,
-            "took_access": any(one.journal.took_access for one in found),
             **(_failure(error, found) if error else {}),
         }
 

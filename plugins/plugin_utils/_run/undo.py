@@ -23,22 +23,17 @@ PLAYBOOK = "rayfleet.anyscale.rollback"
 _MOST_NAMED = 10
 
 
-def undo_command(
-    run_id: str, invocation: Invocation, *, backup_dir: str | None = None, forced: bool = False
-) -> str:
+def undo_command(run_id: str, invocation: Invocation, *, backup_dir: str | None = None) -> str:
     """How to restore the documents that a run replaced. A limit of the run is not repeated: its
     backups are of its clouds alone.
 
-    backup_dir: the directory with the backups, if it is not the default one. forced: whether the
-    rollback gives access again, which has to be forced.
+    backup_dir: the directory with the backups, if it is not the default one.
     """
     if invocation.in_awx:
-        force = ", and yes for Force, since it gives access again" if forced else ""
-        return f"launch the job template {_template(invocation)} with {run_id} for Run{force}"
+        return f"launch the job template {_template(invocation)} with {run_id} for Run"
     words = ["ansible-playbook", *inventory_options(invocation)]
     words += [PLAYBOOK, "-e", f"rollback_run={run_id}"]
     words += ["-e", f"cloud_iam_backup_dir={backup_dir}"] if backup_dir else []
-    words += ["-e", "rollback_force=true"] if forced else []
     return " ".join(shlex.quote(word) for word in words)
 
 

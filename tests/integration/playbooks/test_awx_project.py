@@ -431,10 +431,9 @@ def test_each_way_back_names_the_next(running_sandbox: Sandbox, tmp_path: Path) 
     offboarded = job("offboard", 21, **answers, cloud_iam_manage_trust=False)
     assert summary_of(offboarded)[0] == "1 changed, 0 in sync, 0 failed", offboarded.seen
     assert summary_of(offboarded)[-1].endswith(
-        "launch the job template Anyscale rollback with 21 for Run, and yes for Force, since it "
-        "gives access again"
+        "launch the job template Anyscale rollback with 21 for Run"
     )
-    restored = job("rollback", 22, rollback_run="21", rollback_force="yes")
+    restored = job("rollback", 22, rollback_run="21", rollback_force="no")
     assert summary_of(restored)[-1].endswith(
         "launch the job template Anyscale rollback with 22 for Run"
     ), restored.seen

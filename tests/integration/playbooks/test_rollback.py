@@ -200,13 +200,12 @@ def test_a_document_is_restored(seeded: Sandbox, run_module: Run, name: str) -> 
     own = run_module(MODULE, files=[change(run_module, kind)], backup=True, run_id="back")[
         "backup_file"
     ]
-    # What the rollback took from a principal is given back only by force.
-    forced = {"files": [own], "force": name != "compute config"}
-    if forced["force"]:
-        refused(seeded, run_module, MODULE, "would again allow access to", files=[own])
-    check = run_module(MODULE, **forced, check=True)
+    check = run_module(MODULE, files=[own], check=True)
     assert (before(check), after(check)) == (after(made), before(made))
-    run_module(MODULE, **forced)
+    # What the rollback took from a principal is given back, and said.
+    is_said = any("gives access back to" in warning for warning in check["warnings"])
+    assert is_said == (name != "compute config")
+    run_module(MODULE, files=[own])
     assert kind.same(kind.live(seeded, CLOUD), changed)
 
 
@@ -223,7 +222,7 @@ def test_there_was_none(seeded: Sandbox, run_module: Run, name: str) -> None:
     assert after(made) is None
     assert kind.live(seeded, BARE) is None
     settled(seeded, run_module, MODULE, files=[backup])
-    back = run_module(MODULE, files=[made["backup_file"]], force=True)
+    back = run_module(MODULE, files=[made["backup_file"]])
     assert back["reasons"] == ["removed_since_backup"]
     assert kind.same(kind.live(seeded, BARE), changed)
 
@@ -394,7 +393,9 @@ def test_a_deleted_principal_cannot_be_restored(seeded: Sandbox, run_module: Run
     backup = pathlib.Path(change(run_module, KINDS["trust policy"]))
     content = json.loads(backup.read_text())
     backup.write_text(json.dumps({**content, "before": document}))
-    refused(seeded, run_module, MODULE, gone, files=[str(backup)], force=True)
+    options = {"files": [str(backup)], "force": True}
+    refused(seeded, run_module, MODULE, "changed after they were signed", **options)
+    refused(seeded, run_module, MODULE, gone, accept_unsigned=True, **options)
 
 
 @pytest.mark.parametrize("check", [True, False], ids=["check mode", "for real"])
@@ -558,7 +559,7 @@ def test_a_run_is_rolled_back_and_the_rollback_as_well(
     again = run_playbook(running_sandbox, "rollback", inventory, *options)
     assert (again.exit_status, again.writes) == (0, [])
     assert not any(again.changed(cloud.name) for cloud in FLEET)
-    back = ("-e", "rollback_run=back", "-e", "rollback_force=true")
+    back = ("-e", "rollback_run=back")
     taken_back = run_playbook(running_sandbox, "rollback", inventory, *back)
     assert taken_back.exit_status == 0, taken_back.output
     assert Look(running_sandbox).differing(onboarded_state) == []
@@ -777,6 +778,33 @@ def test_the_last_document_that_was_written_is_restored_first_and_drift_ends_it(
         running_sandbox, "rollback", inventory, *options, "-e", "rollback_force=true"
     )
     assert forced.exit_status == 0, forced.output
+
+
+def test_a_backup_that_was_edited_is_restored_by_no_force(
+    running_sandbox: Sandbox, tmp_path: pathlib.Path
+) -> None:
+    """The error names the variable that accepts it."""
+    inventory, _states = onboarded(running_sandbox, tmp_path)
+    cloud = CLOUDS[0]
+    changed = state(running_sandbox, cloud)
+    (path,) = (
+        path
+        for path in tmp_path.rglob("*.onboarding.trust_policy.*.json")
+        if read(str(path)).backup.target["role_arn"] == cloud.role_arn
+    )
+    content = json.loads(path.read_text())
+    content["before"]["Statement"].append(PARTNER)
+    path.write_text(json.dumps(content))
+    options = ("--limit", cloud.name, "-e", "rollback_run=onboarding", "-e", "rollback_force=true")
+    run = run_playbook(running_sandbox, "rollback", inventory, *options)
+    assert run.failed() == {cloud.name}
+    assert "set rollback_accept_unsigned to true" in run.output
+    assert same_state(state(running_sandbox, cloud), changed)
+    accepted = (*options, "-e", "rollback_accept_unsigned=true")
+    run = run_playbook(running_sandbox, "rollback", inventory, *accepted)
+    assert run.exit_status == 0, run.output
+    trust = KINDS["trust policy"].live(running_sandbox, cloud)
+    assert KINDS["trust policy"].same(trust, content["before"])
 
 
 @pytest.mark.core

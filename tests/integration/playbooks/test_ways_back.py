@@ -141,12 +141,12 @@ def history(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) 
 
     look()
     own_roles = ("-e", "offboard_default_role=true")
-    undo = ("--limit", "all:!stays", "-e", "rollback_force=true")
+    undo = ("--limit", "all:!stays")
     for playbook, run_id, options in (
         ("onboard", "up", ()),
         ("offboard", "down", ("--limit", "all:!stays", *own_roles)),
         ("rollback", "back", (*undo, "-e", "rollback_run=down")),
-        ("rollback", "undone", ("-e", "rollback_force=true", "-e", "rollback_run=up")),
+        ("rollback", "undone", ("-e", "rollback_run=up")),
     ):
         arguments = (*options, "-e", f"cloud_iam_run_id={run_id}")
         if playbook == "offboard":
@@ -240,11 +240,12 @@ def test_the_control_plane_may_pass_the_role_of_the_cloud_that_stays(history: St
 
 
 def test_each_run_ends_with_the_command_that_undoes_it(history: States) -> None:
-    """By force where it gives roles access again of which nothing is left: it is refused without."""
+    """Also where that gives roles access again of which nothing is left: no force is needed."""
     commands = [
         run.output.rpartition("To undo this run: ")[2].splitlines()[0] for run in history.runs
     ]
-    assert ["rollback_force=true" in command for command in commands] == [False, True, False, True]
+    ends = [command.rpartition(" -e ")[2] for command in commands]
+    assert ends == [f"rollback_run={name}" for name in ("up", "down", "back", "undone")]
 
 
 def test_a_cloud_that_shares_policies_with_those_offboarded_keeps_all(history: States) -> None:
@@ -295,7 +296,7 @@ def test_a_move_between_the_ways_is_rolled_back(
     there = run_playbook(running_sandbox, "onboard", inventory, "-e", "cloud_iam_run_id=there")
     assert differing(before, state_of(running_sandbox, cloud)) == ["bucket", "own policy"]
     begin = time.monotonic()
-    undo = ("-e", "rollback_run=there", "-e", "rollback_force=true")  # it gives access again
+    undo = ("-e", "rollback_run=there")
     assert " ".join(undo) in there.output
     back = run_playbook(running_sandbox, "rollback", inventory, *undo)
     assert time.monotonic() - begin > PROPAGATION_SECONDS, back.output

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import typing as t
 
 import pytest
 from hypothesis import given, strategies as st
@@ -18,7 +19,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restor
     Equality,
     Obstacles,
     decide,
-    gives_access_again,
     regained_by_role,
     regained_principals,
     single_resource,
@@ -32,12 +32,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     Backup,
     StoredBackup,
+    Untrusted,
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
     EC2,
     LAMBDA,
-    TRUST_LAMBDA,
-    TRUST_OF_CLOUDFORMATION,
     Raw,
     allow,
     deny,
@@ -96,28 +95,45 @@ def test_hosts_that_need_a_document_may_be_those_of_the_run(
     assert re.search(words, caught.value.remedy)
 
 
-ONLY_FORCED = {
-    "backups that the key did not sign": (
-        Obstacles(unsigned=("/b/1.json", "/b/2.json")),
-        "did not sign.*/b/1.json, /b/2.json",
-    ),
-    "principals that would be back": (
-        Obstacles(regained=("210987654321", "ec2.amazonaws.com")),
-        "again allow access to 210987654321, ec2.amazonaws.com",
-    ),
-}
+FILES = Untrusted(unsigned=("/b/1.json",), altered=("/b/2.json",))
 
 
-@pytest.mark.parametrize(("obstacles", "words"), ONLY_FORCED.values(), ids=ONLY_FORCED)
-def test_what_the_operator_has_to_look_at_is_restored_only_by_force(
-    obstacles: Obstacles, words: str
-) -> None:
+@pytest.mark.parametrize("force", [False, True])
+def test_no_force_makes_up_for_a_signature(force: bool) -> None:
+    """The error tells files without one from those that were changed, and names what accepts both."""
     backups = chain(("a", "b"))
-    with pytest.raises(RefusedError, match=words) as caught:
-        decide(backups, "b", same, False, obstacles)
+    with pytest.raises(RefusedError) as caught:
+        decide(backups, "b", same, force, Obstacles(untrusted=FILES))
+    assert re.search("without a signature.*1.json.*changed.*2.json", caught.value.message)
+    assert "accept_unsigned (rollback_accept_unsigned in playbooks)" in caught.value.remedy
+    assert "force" not in caught.value.remedy
+    assert decide(backups, "a", same, False, Obstacles(untrusted=FILES)) == ("", ())
+    accepted = Obstacles(untrusted=FILES, accepts_untrusted=True)
+    assert decide(backups, "b", same, force, accepted) == ("changed_since_backup", ())
+
+
+REGAINS = Obstacles(regained=("210987654321", EC2))
+AGAIN = f"again allow access to 210987654321, {EC2}"
+
+
+def test_what_signed_runs_alone_have_taken_they_give_back() -> None:
+    """With a warning: it is what undoing them is for."""
+    reason, warnings = decide(chain(("a", "b"), ("b", "c")), "c", same, False, REGAINS)
+    assert reason == "changed_since_backup"
+    assert warnings == (f"It gives access back to 210987654321, {EC2}.",)
+
+
+@pytest.mark.parametrize(
+    ("live", "more"),
+    [("x", {}), ("b", {"untrusted": FILES, "accepts_untrusted": True})],
+    ids=["another writer", "files that others may have written"],
+)
+def test_what_others_may_have_taken_is_given_back_only_by_force(live: str, more: t.Any) -> None:
+    backups, obstacles = chain(("a", "b")), dataclasses.replace(REGAINS, **more)
+    with pytest.raises(RefusedError, match=AGAIN) as caught:
+        decide(backups, live, same, False, obstacles)
     assert "rollback_force" in caught.value.remedy
-    assert re.search(words, decide(backups, "b", same, True, obstacles).warnings[0])
-    assert decide(backups, "a", same, False, obstacles) == ("", ())
+    assert AGAIN in decide(backups, live, same, True, obstacles).warnings[0]
 
 
 ROLE_ID, ROLE, OTHER = "AROAQ3EGSIJTZ5AAAAAAA", "arn:aws:iam::123456789012:role/ray", "210987654321"
@@ -418,40 +434,6 @@ def test_a_role_regains_what_its_policy_allows_only_where_nothing_is_left() -> N
     assert regained_by_role("r", policy(grant), policy(deny(Action="*", Resource="*"))) == ("r",)
     assert regained_by_role("r", policy(grant), policy(other)) == ()
     assert regained_by_role("r", policy(), policy(other)) == ()
-
-
-GRANT = allow(Action="s3:GetObject", Resource="*")
-TO_ROLE = {**GRANT, "Principal": {"AWS": "arn:aws:iam::222222222222:role/ray"}}
-ATTACHMENT = {"PolicyArn": "arn:aws:iam::222222222222:policy/data"}
-BOTH = policy(TRUST_LAMBDA, TRUST_OF_CLOUDFORMATION)
-# The kind of document, before the run and after it, and whether its undo gives access again.
-UNDONE: dict[str, tuple[str, object, object, bool]] = {
-    "a bucket policy without the role": ("bucket_policy", policy(TO_ROLE), policy(), True),
-    "a bucket policy that was deleted": ("bucket_policy", policy(TO_ROLE), None, True),
-    "a bucket policy with the role": ("bucket_policy", policy(), policy(TO_ROLE), False),
-    "the first bucket policy": ("bucket_policy", None, policy(TO_ROLE), False),
-    "a trust policy without EC2": (
-        "trust_policy",
-        policy(TRUST_OF_CLOUDFORMATION),
-        policy(TRUST_LAMBDA),
-        True,
-    ),
-    "a trust policy with EC2 besides": ("trust_policy", policy(TRUST_LAMBDA), BOTH, False),
-    "an inline policy that was deleted": ("role_policy", policy(GRANT), None, True),
-    "the first inline policy": ("role_policy", None, policy(GRANT), False),
-    "a managed policy that was detached": ("role_attachment", ATTACHMENT, None, True),
-    "a managed policy that was attached": ("role_attachment", None, ATTACHMENT, False),
-    "a compute config": ("compute_config", {"a": 1}, {"a": 2}, False),
-    "a Cloud IAM mapping": ("iam_mapping", {"rules": []}, None, False),
-}
-
-
-@pytest.mark.parametrize("case", UNDONE)
-def test_the_undo_gives_access_again_to_whom_the_run_took_all(case: str) -> None:
-    """Which has to be forced, as the restoration of that backup does right after the run."""
-    kind, before, after, expected = UNDONE[case]
-    target = {"role_arn": "arn:aws:iam::222222222222:role/ray", "bucket": "b"}
-    assert gives_access_again(Backup(kind, target, "222222222222", before, after)) is expected
 
 
 # --- any history ----------------------------------------------------------------------------------

@@ -25,13 +25,14 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files import backup as files_backup
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     Backup,
+    Untrusted,
     check_backup_options,
     check_run_id,
     delete_backup,
     files_in,
     others_since,
     read,
-    unsigned,
+    untrusted,
     write_backup,
 )
 
@@ -151,8 +152,10 @@ def test_what_wrote_it_is_in_the_file_and_signed(tmp_path: pathlib.Path) -> None
         "7",
     )
     content = {**stored.content, "cloud_names": ["a"]}
-    assert unsigned([stored], {}) == ()
-    assert unsigned([dataclasses.replace(stored, content=content)], {}) == (stored.path,)
+    assert untrusted([stored], {}) == Untrusted()
+    assert untrusted([dataclasses.replace(stored, content=content)], {}) == Untrusted(
+        altered=(stored.path,)
+    )
 
 
 def test_of_one_of_an_earlier_release_it_is_not_known(tmp_path: pathlib.Path) -> None:
@@ -512,15 +515,17 @@ def test_a_renamed_backup_is_refused(tmp_path: pathlib.Path) -> None:
 def test_a_backup_is_believed_with_the_key_that_signed_it_alone(tmp_path: pathlib.Path) -> None:
     path = write(tmp_path, backup_key=KEY)
     stored = read(str(path))
-    assert unsigned([stored], {"backup_key": KEY}) == ()
-    assert unsigned([stored], {"backup_key": "another key of someone"}) == (str(path),)
-    assert unsigned([stored], {}) == (str(path),)
+    assert untrusted([stored], {"backup_key": KEY}) == Untrusted()
+    assert untrusted([stored], {"backup_key": "another key of someone"}) == Untrusted(
+        altered=(str(path),)
+    )
+    assert untrusted([stored], {}) == Untrusted(altered=(str(path),))
 
 
 def test_the_key_of_the_user_is_made_by_the_first_backup(tmp_path: pathlib.Path) -> None:
     stored = read(str(write(tmp_path)))
-    assert unsigned([stored], {}) == ()
-    assert unsigned([stored], {"backup_key": KEY}) == (stored.path,)
+    assert untrusted([stored], {}) == Untrusted()
+    assert untrusted([stored], {"backup_key": KEY}) == Untrusted(altered=(stored.path,))
 
 
 EDITED: dict[str, dict[str, t.Any]] = {
@@ -539,20 +544,22 @@ def test_an_edited_backup_is_not_believed(
     tmp_path: pathlib.Path, changes: dict[str, t.Any]
 ) -> None:
     path = changed(write(tmp_path), **changes)
-    assert unsigned([read(str(path))], {}) == (str(path),)
+    found = untrusted([read(str(path))], {})
+    assert found.paths == (str(path),)
+    assert bool(found.unsigned) == (changes.get("signature", "") in (None, 7)), "it has one or none"
 
 
 def test_a_signature_does_not_depend_on_the_layout(tmp_path: pathlib.Path) -> None:
     path = write(tmp_path)
     content = json.loads(path.read_text())
     path.write_text(json.dumps(dict(reversed(content.items())), ensure_ascii=False))
-    assert unsigned([read(str(path))], {}) == ()
+    assert untrusted([read(str(path))], {}) == Untrusted()
 
 
 def test_a_number_that_python_would_round_is_signed_as_it_is(tmp_path: pathlib.Path) -> None:
     odd = _json.loads('{"Version": "2012-10-17", "Statement": [], "x": [1e999, 1.0]}')
     stored = read(str(write(tmp_path, dataclasses.replace(ONE, after=odd))))
-    assert unsigned([stored], {}) == ()
+    assert untrusted([stored], {}) == Untrusted()
 
 
 def _socket(path: pathlib.Path) -> None:

@@ -104,7 +104,6 @@ def test_a_cloud_that_was_changed(tmp_path: Path) -> None:
         ],
         "principal": CALLER,
         "overwritten": False,
-        "took_access": False,
         "role_arn": arn_of("a"),
         "compute_config": "compute_config a",
     }

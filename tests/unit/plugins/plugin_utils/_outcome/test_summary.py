@@ -235,20 +235,6 @@ def test_the_command_that_restores_the_backups(
     )
 
 
-def test_the_undo_of_an_offboarding_gives_access_again() -> None:
-    """Which has to be forced."""
-    outcomes = {"a": {**CHANGED, "backup_files": [_backup("/var/b")]}}
-    assert lines_of(outcomes, False, step="offboard")[-1].endswith("-e rollback_force=true")
-    assert "rollback_force" not in lines_of(outcomes, False, step="onboard")[-1]
-
-
-def test_so_does_the_undo_of_any_run_that_took_all_access_from_a_role() -> None:
-    """As an onboarding that moves it to the other way to its bucket, or the rollback of one."""
-    taken = {**CHANGED, "backup_files": [_backup("/var/b")], "took_access": True}
-    line = lines_of({"a": CHANGED, "b": taken}, False, step="rollback")[-1]
-    assert line.endswith("-e rollback_force=true")
-
-
 def test_a_job_of_awx_names_no_command() -> None:
     outcomes = {"a": {**CHANGED, "backup_files": [_backup("/var/b")]}}
     line = lines_of(outcomes, False, Invocation(in_awx=True))[-1]

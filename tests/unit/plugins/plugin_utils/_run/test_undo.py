@@ -36,7 +36,6 @@ COMMANDS: dict[str, tuple[Invocation, dict[str, t.Any], list[str]]] = {
         {"backup_dir": "/srv/$HOME backups"},
         [*UNDO, "-e", "cloud_iam_backup_dir=/srv/$HOME backups"],
     ),
-    "of an offboarding": (Invocation(), {"forced": True}, [*UNDO, "-e", "rollback_force=true"]),
 }
 
 
@@ -46,13 +45,11 @@ def test_a_shell_reads_the_command_as_it_is_meant(case: str) -> None:
     assert shlex.split(undo_command("4711", invocation, **options)) == ["ansible-playbook", *words]
 
 
-@pytest.mark.parametrize("forced", [False, True])
-def test_a_job_of_awx_names_the_template_and_no_command(forced: bool) -> None:
+def test_a_job_of_awx_names_the_template_and_no_command() -> None:
     invocation = Invocation(("/x",), in_awx=True, template_prefix="Anyscale")
-    text = undo_command("4711", invocation, backup_dir="/x", forced=forced)
+    text = undo_command("4711", invocation, backup_dir="/x")
     assert "ansible-playbook" not in text
     assert "job template Anyscale rollback with 4711" in text
-    assert ("Force" in text) == forced
 
 
 ON_A_COMMAND_LINE = Invocation()
