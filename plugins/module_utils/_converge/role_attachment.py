@@ -133,9 +133,11 @@ class AttachmentReconciler(Reconciler[LiveAttachment]):
                 written.append(live.resource)
                 return Saved()
             except AwsError as error:
-                if not error.is_transient and error.code != "ConcurrentModification":
-                    raise
                 refusals.append(error)
+                if not error.is_transient and error.code != "ConcurrentModification":
+                    break
+        if any(error.outcome_unknown for error in refusals):
+            written.append(f"{live.resource} (possibly)")
         raise refusals[-1]
 
     def read_back(
