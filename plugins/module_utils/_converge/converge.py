@@ -203,7 +203,7 @@ def _settled(
         if not plan.changed:
             break
         saved = _save(reconciler, live, plan, params, journal)
-        live, plan = reconciler.read_back(live, plan, saved)
+        live, plan = _read_back(reconciler, Unconfirmed(live, plan, saved))
         reasons += plan.reasons
         warnings += plan.warnings
     if plan.changed:
@@ -234,7 +234,11 @@ def _save(
 
 
 def _read_back(reconciler: Reconciler[t.Any], unconfirmed: Unconfirmed) -> tuple[Live, Plan]:
-    return reconciler.read_back(unconfirmed.live, unconfirmed.plan, unconfirmed.saved)
+    """Read back what was saved. What is to be done again must be permitted, like any change."""
+    live, plan = reconciler.read_back(unconfirmed.live, unconfirmed.plan, unconfirmed.saved)
+    if plan.changed:
+        reconciler.guard(live, plan)
+    return live, plan
 
 
 def _unsettled(live: Live, plan: Plan) -> UnsettledError:

@@ -146,10 +146,7 @@ class IamMappingReconciler(OverwritingReconciler[LiveMapping]):
                 return now, dataclasses.replace(written, reasons=(), warnings=())
             if mapping_of(now.spec) != plan.before:
                 break
-        again = self._plan_again(live, written, saved, now)
-        if again.changed:
-            self.guard(now, again)
-        return now, again
+        return now, self._plan_again(live, written, saved, now)
 
     def _plan_again(
         self, before: LiveMapping, written: MappingPlan, saved: Saved, now: LiveMapping

@@ -220,10 +220,7 @@ class PolicyReconciler(OverwritingReconciler[PolicyState]):
                 return live, dataclasses.replace(plan, reasons=(), warnings=())
             if not self.is_unchanged(live, live, plan):
                 break
-        again = self._plan_again(live, plan, saved)
-        if again.changed:
-            self.guard(live, again)
-        return live, again
+        return live, self._plan_again(live, plan, saved)
 
     def shows(self, live: PolicyState, plan: Plan) -> bool:
         """Whether the live document is the one that a plan wanted."""

@@ -74,7 +74,7 @@ class Reconciler(abc.ABC, t.Generic[State]):
     @abc.abstractmethod
     def read_back(self, live: State, plan: Plan, saved: Saved) -> tuple[State, Plan]:
         """Read until what was saved is visible. Returns the live state and the plan of what is
-        still (or again) to do.
+        still (or again) to do, which the guard has not judged yet.
         """
 
     def backup(self, live: State, plan: Plan) -> Backup | None:

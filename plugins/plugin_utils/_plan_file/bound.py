@@ -66,11 +66,8 @@ class Bound(Reconciler[t.Any]):
         return saved
 
     def read_back(self, live: Live, plan: Plan, saved: Saved) -> tuple[Live, Plan]:
-        """What is to be done again is a change like any other."""
-        live, again = self._reconciler.read_back(live, plan, saved)
-        if again.changed:
-            self._check(live, again)
-        return live, again
+        """Read until what was saved is visible."""
+        return t.cast("tuple[Live, Plan]", self._reconciler.read_back(live, plan, saved))
 
     def backup(self, live: Live, plan: Plan) -> Backup | None:
         """The backup of what a plan replaces."""

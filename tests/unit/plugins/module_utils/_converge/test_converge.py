@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import typing as t
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -370,10 +372,33 @@ def test_what_was_overwritten_is_converged_again(tmp_path: Path, params: Json) -
     """Read once more with the lock, and backed up."""
     reconciler, journal = Scripted([OLD, OLD, NEW], tmp_path), Journal(written=["before"])
     again = confirm(reconciler, SAVED, params, journal)
-    assert reconciler.calls == ["read back", "read back", "save", "read back"]
+    again_to_do = ["read back", "guard"]
+    assert reconciler.calls == [*again_to_do, *again_to_do, "save", "read back"]
     assert again.reasons == ("was old",)
     assert journal.written == ["before", NAME]
     assert backups(tmp_path) == [OLD]
+
+
+@pytest.mark.parametrize("saves", [0, 1], ids=["confirmed later", "read back at once"])
+def test_what_is_to_be_done_again_may_be_refused(tmp_path: Path, params: Json, saves: int) -> None:
+    """Another writer may have made the document one that must not be changed. What was written
+    before is told.
+    """
+    reconciler, journal = Scripted([OLD], tmp_path), Journal(written=[NAME])
+    plan = reconciler.plan(State(NAME))
+    run = (
+        functools.partial(execute, reconciler, State(NAME), plan, params, False, journal)
+        if saves
+        else functools.partial(confirm, reconciler, SAVED, params, journal)
+    )
+    judge = [None] * saves + [RefusedError("No.")]
+    with (
+        mock.patch.object(reconciler, "guard", side_effect=judge),
+        pytest.raises(RefusedError, match=r"No\.") as caught,
+    ):
+        run()
+    assert caught.value.details["written"] == [NAME]
+    assert reconciler.calls.count("save") == saves
 
 
 def test_what_another_task_restored_is_not_restored_again(tmp_path: Path, params: Json) -> None:

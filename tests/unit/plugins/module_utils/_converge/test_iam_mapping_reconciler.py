@@ -125,7 +125,6 @@ class Rules(MappingPlanner):
     """What the options of the module want."""
 
     wanted: Json
-    guarded: int = 0
 
     def __post_init__(self) -> None:
         self.replaces_all = self.wanted["state"] == "replaced"
@@ -134,7 +133,7 @@ class Rules(MappingPlanner):
         return decide(live.spec, parse_wanted(self.wanted), live.kind)
 
     def guard(self, live: LiveMapping, plan: Plan) -> None:
-        self.guarded += 1
+        """Nothing else is needed."""
 
 
 def run(service: Service, wanted: Json, check_mode: bool = False, **named: t.Any) -> Json:

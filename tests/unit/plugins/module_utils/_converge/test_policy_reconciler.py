@@ -650,18 +650,6 @@ def test_a_statement_without_a_sid_is_restored() -> None:
     assert raw in statements_of(plan.after)
 
 
-def test_what_is_planned_again_may_be_refused() -> None:
-    """Another writer may have made the document one that must not be changed."""
-    store = Memory("A")
-    reconciler = reconciler_of(store, Wants(refusal=RefusedError("No.")))
-    live = reconciler.load()
-    plan = reconciler.plan(live)
-    with pytest.raises(RefusedError):
-        reconciler.read_back(live, plan, Saved())
-    store.document = plan.after
-    assert not reconciler.read_back(live, plan, Saved())[1].changed
-
-
 def test_a_backup_includes_what_is_restored() -> None:
     """Putting it back must not remove it again."""
     store = Memory("A", "B")
