@@ -225,7 +225,7 @@ def documents_of_moves(start: Plan, own: Document) -> list[tuple[Document, Docum
         own=Identity((NamedPolicy("own", own),)),
     )
     try:
-        inline = BucketGrantPlanner(t.cast(t.Any, None), BucketWant(BUCKET)).plan(live)
+        inline = BucketGrantPlanner(BucketWant(BUCKET)).plan(live)
         released = bucket_plan(start.after, "released")
     except TaskError:
         return []

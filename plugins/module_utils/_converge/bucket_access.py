@@ -33,6 +33,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
     Connect,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy import (
+    BucketGuard,
     BucketPlanner,
     BucketPolicyStore,
     LiveBucketPolicy,
@@ -57,7 +58,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module
     ConvergingModule,
     Options,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
+    PolicyGuard,
     PolicyPlanner,
     PolicyReconciler,
 )
@@ -153,8 +156,8 @@ class BucketAccessModule(ConvergingModule):
 
     def reconciler(self) -> PolicyReconciler[LiveBucketPolicy]:
         """The policy of the bucket."""
-        store = self.store(self.roles)
-        return PolicyReconciler(store, [self.planner(store)], self.clouds)
+        planner = self.planner(self.store(self.roles))
+        return PolicyReconciler(planner.store, [planner], [self.guard(planner)], self.clouds)
 
     def store(
         self, roles: t.Sequence[RoleReference], existing: t.Collection[RoleReference] = ()
@@ -174,7 +177,6 @@ class BucketAccessModule(ConvergingModule):
         state = self._state_of(BUCKET_STAGE)
         planner = BucketPlanner(
             store,
-            self.role_guard,
             tuple(self.roles),
             str(state),
             self._want.actions,
@@ -187,6 +189,10 @@ class BucketAccessModule(ConvergingModule):
         store.serve(planner)
         return planner
 
+    def guard(self, planner: BucketPlanner) -> PolicyGuard[LiveBucketPolicy]:
+        """Who may want it."""
+        return BucketGuard(planner, self.role_guard).check
+
     def role_policy_reconciler(
         self, role: RoleReference
     ) -> PolicyReconciler[LiveRolePolicy] | None:
@@ -194,7 +200,8 @@ class BucketAccessModule(ConvergingModule):
         planner = self.role_policy_planner()
         if planner is None:
             return None
-        return PolicyReconciler(self.role_policy_store(role), [planner], self.clouds)
+        store = self.role_policy_store(role)
+        return PolicyReconciler(store, [planner], [self.role_policy_guard], self.clouds)
 
     def role_policy_store(self, role: RoleReference) -> RolePolicyStore:
         """The inline policy of a role."""
@@ -212,10 +219,17 @@ class BucketAccessModule(ConvergingModule):
         if state is None:
             return None
         if state == "present":
-            return BucketGrantPlanner(self.role_guard, self._want)
+            return BucketGrantPlanner(self._want)
         return RevokingPlanner(
-            self.role_guard, SID, OfBucket(self.bucket), reason=_WHY_IT_GOES[self.params["state"]]
+            SID, OfBucket(self.bucket), reason=_WHY_IT_GOES[self.params["state"]]
         )
+
+    def role_policy_guard(self, live: LiveRolePolicy, _plan: Plan) -> None:
+        """Raise unless the role may be changed; to grant it something, it must be for clusters."""
+        if self._state_of(ROLE_POLICY_STAGE) == "present":
+            self.role_guard.check(live.role_arn)
+        else:
+            self.role_guard.check_change(live.role_arn)
 
     def attachment_reconciler(self, role: RoleReference) -> BucketAttachmentReconciler | None:
         """The managed policy and a role; ``None`` where the parameters want nothing of them."""

@@ -276,7 +276,6 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
     """
 
     store: BucketPolicyStore = dataclasses.field(compare=False)
-    role_guard: RoleGuard = dataclasses.field(compare=False)
     roles: tuple[RoleReference, ...]
     state: str = "present"
     actions: tuple[str, ...] = bucket_want.ACTIONS
@@ -290,16 +289,8 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
         """Plan the bucket policy."""
         return bucket_policy_plan.decide(live.document, self._wanted(live, live.document))
 
-    def guard(self, live: LiveBucketPolicy, plan: Plan) -> None:
-        """The credentials must be for the bucket's account, the roles must exist and be for
-        clusters, and the policy must not name deleted principals.
-        """
-        self.store.refuse_caller()
-        self.role_guard.check_account(self.store.account_id)
-        if self.state == "present":
-            for reference in self.roles:
-                self.store.refuse_missing_role(reference)
-                self.role_guard.check(live.role(reference).arn)
+    def refuse_dangling(self, live: LiveBucketPolicy, plan: Plan) -> None:
+        """Raise if the policy would name deleted principals."""
         blocking = bucket_policy_plan.blocking_ids(plan.after, self._wanted(live, plan.after))
         if blocking:
             statement, deleted = next(iter(blocking.items()))
@@ -387,6 +378,27 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
             prune=self.prune,
             now=time.time(),
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class BucketGuard:
+    """The guard of a cloud that wants something of the bucket's policy, for its own roles."""
+
+    planner: BucketPlanner
+    role_guard: RoleGuard
+
+    def check(self, live: LiveBucketPolicy, plan: Plan) -> None:
+        """The credentials must be for the bucket's account, the roles must exist and be for
+        clusters, and the policy must not name deleted principals.
+        """
+        store = self.planner.store
+        store.refuse_caller()
+        self.role_guard.check_account(store.account_id)
+        if self.planner.state == "present":
+            for reference in self.planner.roles:
+                store.refuse_missing_role(reference)
+                self.role_guard.check(live.role(reference).arn)
+        self.planner.refuse_dangling(live, plan)
 
 
 def merged_planners(planners: t.Iterable[BucketPlanner]) -> list[BucketPlanner]:

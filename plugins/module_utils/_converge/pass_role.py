@@ -45,11 +45,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
+    PolicyGuard,
     PolicyPlanner,
     PolicyReconciler,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.protected_roles import (
-    refuse_reserved,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_guard import (
     RoleGuard,
@@ -182,8 +180,6 @@ class PassRoleStore(RolePolicyStore):
 class PassRolePlanner(PolicyPlanner[LivePassRole]):
     """The control-plane role may (or no longer may) pass roles and read their instance profiles."""
 
-    store: PassRoleStore = dataclasses.field(compare=False)
-    role_guard: RoleGuard = dataclasses.field(compare=False)
     roles: tuple[RoleReference, ...]
     profiles: tuple[str, ...]
     state: str = "present"
@@ -199,26 +195,34 @@ class PassRolePlanner(PolicyPlanner[LivePassRole]):
             )
         return pass_role_plan.withdraw(live.document, self._wanted(live), live.target)
 
-    def guard(self, live: LivePassRole, plan: Plan) -> None:
-        """The control-plane role must be the customer's, and not one of this run; the roles must be
-        for clusters.
-        """
-        refuse_reserved(live.role_arn)
-        self.role_guard.check_account(account_of(live.role_arn))
-        self.role_guard.check_not_own(live.role_arn)
-        if self.state == "present":
-            for reference in self.roles:
-                arn = live.arn_of(reference)
-                _refuse_passing_itself(arn, live.role_arn)
-                self.store.refuse_other_role(reference)
-                self.role_guard.check_for_clusters(arn)
-
     def _wanted(self, live: LivePassRole) -> pass_role_plan.Wanted:
         return pass_role_plan.Wanted(
             tuple(live.arn_of(reference) for reference in self.roles),
             tuple(live.profile_arns[name] for name in self.profiles),
             time.time(),
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class PassRoleGuard:
+    """The guard of a cloud whose control-plane role is to pass roles."""
+
+    store: PassRoleStore
+    role_guard: RoleGuard
+    roles: tuple[RoleReference, ...]
+    state: str
+
+    def check(self, live: LivePassRole, plan: Plan) -> None:
+        """The control-plane role must be the customer's, and not one of this run; the roles must be
+        for clusters.
+        """
+        self.role_guard.check_change(live.role_arn)
+        if self.state == "present":
+            for reference in self.roles:
+                arn = live.arn_of(reference)
+                _refuse_passing_itself(arn, live.role_arn)
+                self.store.refuse_other_role(reference)
+                self.role_guard.check_for_clusters(arn)
 
 
 def merged_planners(planners: t.Iterable[PassRolePlanner]) -> list[PassRolePlanner]:
@@ -277,7 +281,8 @@ class PassRoleModule(ConvergingModule):
     def reconciler(self) -> PolicyReconciler[LivePassRole]:
         """The inline policy of the control-plane role."""
         store = self.store(self.roles, self.profiles)
-        return PolicyReconciler(t.cast(t.Any, store), [self.planner(store)], self.clouds)
+        guards = [self.guard(store)]
+        return PolicyReconciler(t.cast(t.Any, store), [self.planner()], guards, self.clouds)
 
     def store(self, roles: t.Sequence[RoleReference], profiles: t.Sequence[str]) -> PassRoleStore:
         """The inline policy of the control-plane role, for these roles and instance profiles."""
@@ -291,11 +296,14 @@ class PassRoleModule(ConvergingModule):
             profiles=profiles,
         )
 
-    def planner(self, store: PassRoleStore) -> PassRolePlanner:
+    def planner(self) -> PassRolePlanner:
         """What the parameters want."""
-        return PassRolePlanner(
-            store, self.role_guard, tuple(self.roles), tuple(self.profiles), self.params["state"]
-        )
+        return PassRolePlanner(tuple(self.roles), tuple(self.profiles), self.params["state"])
+
+    def guard(self, store: PassRoleStore) -> PolicyGuard[LivePassRole]:
+        """Who may want it."""
+        roles, state = tuple(self.roles), self.params["state"]
+        return PassRoleGuard(store, self.role_guard, roles, state).check
 
     def _parse_roles(self) -> list[RoleReference]:
         if self.params.get("roles") is None:

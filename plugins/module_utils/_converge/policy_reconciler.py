@@ -130,15 +130,17 @@ class PolicyStore(abc.ABC, t.Generic[PolicyState]):
 
 
 class PolicyPlanner(abc.ABC, t.Generic[PolicyState]):
-    """What is wanted of a policy document."""
+    """What is wanted of a policy document. Who may want it is up to a guard: what several clouds want
+    can be put together, but each of them is judged for itself.
+    """
 
     @abc.abstractmethod
     def plan(self, live: PolicyState) -> Plan:
         """Plan the document. Pure."""
 
-    @abc.abstractmethod
-    def guard(self, live: PolicyState, plan: Plan) -> None:
-        """Raise if the change is not permitted."""
+
+# Raises if a change of the live document is not permitted.
+PolicyGuard = t.Callable[[PolicyState, Plan], None]
 
 
 class PolicyReconciler(OverwritingReconciler[PolicyState]):
@@ -148,6 +150,7 @@ class PolicyReconciler(OverwritingReconciler[PolicyState]):
         self,
         store: PolicyStore[PolicyState],
         planners: t.Sequence[PolicyPlanner[PolicyState]],
+        guards: t.Sequence[PolicyGuard[PolicyState]],
         clouds: t.Iterable[str] = (),
         compared: t.Sequence[Document] = (),
         clock: Clock = SYSTEM_CLOCK,
@@ -156,6 +159,7 @@ class PolicyReconciler(OverwritingReconciler[PolicyState]):
         super().__init__(clock)
         self._store = store
         self._planners = planners
+        self._guards = guards
         self.clouds = tuple(clouds)
         self._compared = compared
 
@@ -174,10 +178,10 @@ class PolicyReconciler(OverwritingReconciler[PolicyState]):
         return plan
 
     def guard(self, live: PolicyState, plan: Plan) -> None:
-        """As the store and the planners permit it."""
+        """As the store and all guards permit it."""
         self._store.check_owner(live)
-        for planner in self._planners:
-            planner.guard(live, plan)
+        for guard in self._guards:
+            guard(live, plan)
 
     def backup(self, live: PolicyState, plan: Plan) -> Backup:
         """The document that a plan replaces. It includes the unmanaged statements that the plan

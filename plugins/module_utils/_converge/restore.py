@@ -225,8 +225,9 @@ def _policy_reconciler(wanted: _Restore, session: AwsSession) -> Reconciler[t.An
     versions = [
         version for backup in wanted.backups for version in (backup.before, backup.after) if version
     ]
+    restorer = _PolicyRestorer(wanted, store, iam)
     return PolicyReconciler(
-        store, [_PolicyRestorer(wanted, store, iam)], written_for(wanted.backups), versions
+        store, [restorer], [restorer.guard], written_for(wanted.backups), versions
     )
 
 

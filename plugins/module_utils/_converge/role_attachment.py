@@ -28,7 +28,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan i
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.protected_roles import (
     Judged,
     administrator_statement,
-    refuse_reserved,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
     Live,
@@ -237,9 +236,7 @@ class BucketAttachmentReconciler(AttachmentReconciler):
             self._role_guard.check(live.role_arn)
             _refuse_administrator(live.policy, live.role_arn)
             return
-        refuse_reserved(live.role_arn)
-        self._role_guard.check_account(account_of(live.role_arn))
-        self._role_guard.check_not_own(live.role_arn)
+        self._role_guard.check_change(live.role_arn)
 
     def _policy(self) -> NamedPolicy:
         try:

@@ -23,9 +23,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan i
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
     PolicyPlanner,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_guard import (
-    RoleGuard,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_policy import (
     LiveRolePolicy,
 )
@@ -118,7 +115,6 @@ class BucketGrantPlanner(PolicyPlanner[LiveRolePolicy]):
     do so already.
     """
 
-    role_guard: RoleGuard = dataclasses.field(compare=False)
     want: BucketWant
 
     def plan(self, live: LiveRolePolicy) -> Plan:
@@ -138,7 +134,3 @@ class BucketGrantPlanner(PolicyPlanner[LiveRolePolicy]):
             warnings=(*plan.warnings, *self.want.check_denied(after, role)),
             result={**plan.result, "granted_by": granted_by},
         )
-
-    def guard(self, live: LiveRolePolicy, plan: Plan) -> None:
-        """The role must be one for clusters, in the account of the cloud."""
-        self.role_guard.check(live.role_arn)

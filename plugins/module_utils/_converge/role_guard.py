@@ -57,21 +57,23 @@ class RoleGuard:
         self._registered = registered
         self._allow_privileged = allow_privileged
 
+    def check_change(self, role_arn: str) -> None:
+        """Raise if the role is not the cloud's to change: it is AWS's, the run's own, or in another
+        account.
+        """
+        refuse_reserved(role_arn)
+        refuse_own(role_arn, self._own_arns())
+        self.check_account(account_of(role_arn))
+
     def check_account(self, account_id: str) -> None:
         """Raise if the cloud is registered in another account than the one of the change."""
         found = self._registered()
         if found is not None:
             refuse_other_cloud(account_id, *found)
 
-    def check_not_own(self, role_arn: str) -> None:
-        """Raise if the run itself uses the role."""
-        refuse_own(role_arn, self._own_arns())
-
     def check(self, role_arn: str) -> None:
-        """Raise if the role is not the customer's, or if it is one that the run or Anyscale uses."""
-        refuse_reserved(role_arn)
-        self.check_not_own(role_arn)
-        self.check_account(account_of(role_arn))
+        """Raise also if Anyscale assumes the role."""
+        self.check_change(role_arn)
         found = self._registered()
         own = found[1].control_plane_arns if found else frozenset()
         refuse_control_plane(role_arn, own | self._known.control_planes)

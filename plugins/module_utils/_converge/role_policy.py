@@ -24,12 +24,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy
     PolicyPlanner,
     PolicyStore,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.protected_roles import (
-    refuse_reserved,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_guard import (
-    RoleGuard,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_policy_plan import (
     Target,
     revoke_all,
@@ -184,7 +178,6 @@ class RevokingPlanner(PolicyPlanner[LiveRolePolicy]):
     base_sid: what the Sids of these statements begin with. is_revoked: tells the resources.
     """
 
-    role_guard: RoleGuard = dataclasses.field(compare=False)
     base_sid: str
     is_revoked: t.Callable[[str], bool]
     reason: str
@@ -192,9 +185,3 @@ class RevokingPlanner(PolicyPlanner[LiveRolePolicy]):
     def plan(self, live: LiveRolePolicy) -> Plan:
         """Plan the policy."""
         return revoke_all(live.document, self.base_sid, self.is_revoked, live.target, self.reason)
-
-    def guard(self, live: LiveRolePolicy, plan: Plan) -> None:
-        """What any change of a role's policies needs."""
-        refuse_reserved(live.role_arn)
-        self.role_guard.check_account(account_of(live.role_arn))
-        self.role_guard.check_not_own(live.role_arn)

@@ -36,6 +36,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
     LivePolicy,
+    PolicyGuard,
     PolicyPlanner,
     PolicyReconciler,
     PolicyStore,
@@ -122,8 +123,6 @@ class TrustPolicyStore(PolicyStore[LiveTrust]):
 class TrustPlanner(PolicyPlanner[LiveTrust]):
     """EC2 may (or may no longer) assume the role."""
 
-    store: TrustPolicyStore = dataclasses.field(compare=False)
-    role_guard: RoleGuard = dataclasses.field(compare=False)
     state: str = "present"
     quota_chars: int = trust_policy_plan.DEFAULT_QUOTA_CHARS
 
@@ -142,11 +141,19 @@ class TrustPlanner(PolicyPlanner[LiveTrust]):
         warnings = (*plan.warnings, *([_owner_warning(owner)] if owner else []))
         return dataclasses.replace(plan, warnings=warnings, result={**plan.result, **role})
 
-    def guard(self, live: LiveTrust, plan: Plan) -> None:
+
+@dataclasses.dataclass(frozen=True)
+class TrustGuard:
+    """The guard of a cloud that wants something of its role's trust policy."""
+
+    store: TrustPolicyStore
+    role_guard: RoleGuard
+    state: str
+
+    def check(self, live: LiveTrust, plan: Plan) -> None:
         """What any change of the role's trust policy needs, and what clusters with the role do."""
         self.store.guard(live, plan)
-        self.role_guard.check_account(account_of(live.role_arn))
-        self.role_guard.check_not_own(live.role_arn)
+        self.role_guard.check_change(live.role_arn)
         if self.state == "present":
             self.role_guard.check_for_clusters(live.role_arn)
 
@@ -183,17 +190,19 @@ class TrustPolicyModule(ConvergingModule):
     def reconciler(self) -> PolicyReconciler[LiveTrust]:
         """The trust policy of the role."""
         store = self.store()
-        return PolicyReconciler(store, [self.planner(store)], self.clouds)
+        return PolicyReconciler(store, [self.planner()], [self.guard(store)], self.clouds)
 
     def store(self) -> TrustPolicyStore:
         """Where the trust policy is kept."""
         return TrustPolicyStore(Iam(self.session), self.role, self.params.get("account_id"))
 
-    def planner(self, store: TrustPolicyStore) -> TrustPlanner:
+    def planner(self) -> TrustPlanner:
         """What the parameters want."""
-        return TrustPlanner(
-            store, self.role_guard, self.params["state"], self.params["quota_chars"]
-        )
+        return TrustPlanner(self.params["state"], self.params["quota_chars"])
+
+    def guard(self, store: TrustPolicyStore) -> PolicyGuard[LiveTrust]:
+        """Who may want it."""
+        return TrustGuard(store, self.role_guard, self.params["state"]).check
 
 
 def _owner_warning(owner: str) -> str:

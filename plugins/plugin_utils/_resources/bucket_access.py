@@ -74,8 +74,9 @@ class BucketPolicy(Resource):
         modules = [_bucket_module(self, settings, fresh) for settings in self.wants_of(clouds)]
         roles = list(dict.fromkeys(role for module in modules for role in module.roles))
         store = modules[0].store(roles, self._existing)
-        planners = merged_planners([module.planner(store) for module in modules])
-        return PolicyReconciler(store, planners, ids_of(clouds))
+        planners = [module.planner(store) for module in modules]
+        guards = [one.guard(planner) for one, planner in zip(modules, planners, strict=True)]
+        return PolicyReconciler(store, merged_planners(planners), guards, ids_of(clouds))
 
     def contradictions(self) -> dict[Cloud, TaskError]:
         """The clouds that give one role this bucket in different ways: each would take away what the
@@ -134,7 +135,8 @@ class RolePolicy(Resource):
         modules = [_bucket_module(self, settings, fresh) for settings in self.wants_of(clouds)]
         store = modules[0].role_policy_store(modules[0].roles[0])
         planners = dict.fromkeys(filter(None, (one.role_policy_planner() for one in modules)))
-        return PolicyReconciler(store, list(planners), ids_of(clouds))
+        guards = [module.role_policy_guard for module in modules]
+        return PolicyReconciler(store, list(planners), guards, ids_of(clouds))
 
 
 class FormerRolePolicy(RolePolicy):

@@ -52,8 +52,9 @@ class PassRole(Resource):
         roles = dict.fromkeys(role for module in modules for role in module.roles)
         profiles = dict.fromkeys(name for module in modules for name in module.profiles)
         store = modules[0].store(list(roles), list(profiles))
-        planners = pass_role.merged_planners(module.planner(store) for module in modules)
-        return PolicyReconciler(t.cast(t.Any, store), planners, ids_of(clouds))
+        planners = pass_role.merged_planners(module.planner() for module in modules)
+        guards = [module.guard(store) for module in modules]
+        return PolicyReconciler(t.cast(t.Any, store), planners, guards, ids_of(clouds))
 
     def _module(self, settings: CloudSettings, fresh: bool = False) -> pass_role.PassRoleModule:
         options = settings.pass_role_options(self.state)

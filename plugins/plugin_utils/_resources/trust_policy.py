@@ -51,8 +51,9 @@ class TrustPolicy(Resource):
         """The trust policy, planned for each different want."""
         modules = [self._module(settings, fresh) for settings in self.wants_of(clouds)]
         store = modules[0].store()
-        planners = list(dict.fromkeys(module.planner(store) for module in modules))
-        return PolicyReconciler(store, planners, ids_of(clouds))
+        planners = list(dict.fromkeys(module.planner() for module in modules))
+        guards = [module.guard(store) for module in modules]
+        return PolicyReconciler(store, planners, guards, ids_of(clouds))
 
     def plan_own(self, cloud: Cloud) -> Plan:
         """Plan what one cloud wants. Its variables may name the role by another ARN than those of

@@ -195,9 +195,8 @@ def test_what_is_ours_leaves(case: str) -> None:
 
 
 def test_clouds_that_share_a_control_plane_role_are_planned_together() -> None:
-    unused: t.Any = None
     planners = [
-        PassRolePlanner(unused, unused, (parse_role(role),), (name,), state)
+        PassRolePlanner((parse_role(role),), (name,), state)
         for role, name, state in (
             (ROLE, "a", "present"),
             (ROLE_B, "b", "present"),

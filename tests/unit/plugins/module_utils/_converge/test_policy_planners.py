@@ -37,10 +37,7 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._poli
 def trust_warnings(condition: Raw) -> tuple[str, ...]:
     document = policy(deny(Sid="D", Principal={"AWS": "*"}, Action=ASSUME, Condition=condition))
     role = {"Arn": ROLE, "RoleName": "ray-team-a", "RoleId": ROLE_ID}
-    unused: t.Any = None
-    return (
-        TrustPlanner(unused, unused).plan(LiveTrust("trust policy", document, role=role)).warnings
-    )
+    return TrustPlanner().plan(LiveTrust("trust policy", document, role=role)).warnings
 
 
 def bucket_warnings(condition: Raw) -> tuple[str, ...]:
@@ -48,8 +45,7 @@ def bucket_warnings(condition: Raw) -> tuple[str, ...]:
     reference, store = parse_role(ROLE), t.cast(t.Any, types.SimpleNamespace(bucket=BUCKET))
     roles = {reference: Role(ROLE, ACCOUNT, ROLE_ID)}
     live = LiveBucketPolicy("bucket policy", policy(raw), roles=roles)
-    unused: t.Any = None
-    return BucketPlanner(store, unused, (reference,)).plan(live).warnings
+    return BucketPlanner(store, (reference,)).plan(live).warnings
 
 
 @pytest.mark.parametrize("warnings", [trust_warnings, bucket_warnings])

@@ -14,6 +14,7 @@ import dataclasses
 import tempfile
 import typing as t
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import given, strategies as st
@@ -135,7 +136,6 @@ class Wants(PolicyPlanner[LivePolicy]):
 
     sid: str = "Ours"
     warnings: tuple[str, ...] = ()
-    refusal: TaskError | None = None
 
     def plan(self, live: LivePolicy) -> Plan:
         found = live.document
@@ -144,16 +144,12 @@ class Wants(PolicyPlanner[LivePolicy]):
         after = {**found, "Statement": [*statements_of(found), statement(self.sid)]}
         return Plan(found, after, (f"no_{self.sid}",), self.warnings, {"has": self.sid})
 
-    def guard(self, live: LivePolicy, plan: Plan) -> None:
-        if self.refusal:
-            raise self.refusal
-
 
 def reconciler_of(
     store: Memory, *planners: Wants, clock: Time | None = None, **options: t.Any
 ) -> PolicyReconciler[LivePolicy]:
     """For one statement, or for several."""
-    return PolicyReconciler(store, planners or [Wants()], clock=clock or Time(), **options)
+    return PolicyReconciler(store, planners or [Wants()], [], clock=clock or Time(), **options)
 
 
 # --- plan -----------------------------------------------------------------------------------------
@@ -188,12 +184,14 @@ def test_several_wants_are_planned_one_after_the_other(
     assert (plan.reasons, plan.warnings) == (reasons, ("a", "b", "c"))
 
 
-def test_each_want_may_refuse_the_change() -> None:
-    store = Memory()
-    reconciler = reconciler_of(store, Wants("One"), Wants("Two", refusal=RefusedError("No.")))
+def test_each_guard_may_refuse_the_change() -> None:
+    guards = [mock.Mock(), mock.Mock(side_effect=RefusedError("No."))]
+    reconciler = PolicyReconciler(Memory(), [Wants()], guards)
     live = reconciler.load()
+    plan = reconciler.plan(live)
     with pytest.raises(RefusedError):
-        reconciler.guard(live, reconciler.plan(live))
+        reconciler.guard(live, plan)
+    guards[0].assert_called_once_with(live, plan)
 
 
 # --- save -----------------------------------------------------------------------------------------
@@ -604,15 +602,12 @@ class Joins(PolicyPlanner[LivePolicy]):
         joined = statement("Shared", Names=[*names, self.name])
         return Plan(found, {**found, "Statement": [*others, joined]}, ("not_in_it",))
 
-    def guard(self, live: LivePolicy, plan: Plan) -> None:
-        """Nothing else is needed."""
-
 
 def test_others_in_a_shared_statement_are_restored_with_it() -> None:
     """Our write has changed the statement, and another writer has then replaced all of it."""
     store = Memory("A")
     store.document["Statement"].append(statement("Shared", Names=["one", "two"]))
-    reconciler = PolicyReconciler(store, [Joins("three")], clock=Time())
+    reconciler = PolicyReconciler(store, [Joins("three")], [], clock=Time())
     live = reconciler.load()
     plan = reconciler.plan(live)
     store.document = document("A", "B")

@@ -70,8 +70,7 @@ def live(
 
 
 def planned(found: LiveRolePolicy, want: BucketWant = BucketWant(BUCKET)) -> Plan:  # noqa: B008
-    unused: t.Any = None
-    return BucketGrantPlanner(unused, want).plan(found)
+    return BucketGrantPlanner(want).plan(found)
 
 
 # The role's other policies, and whether a statement of ours is needed.
@@ -139,9 +138,8 @@ REFERENCE = parse_role(ROLE)
 
 def bucket_planner(state: str = "present", **more: t.Any) -> BucketPlanner:
     store: t.Any = type("Store", (), {"bucket": BUCKET})()
-    unused: t.Any = None
     given = {"counts_own": True, "policy_name": SID, **more}
-    return BucketPlanner(store, unused, (REFERENCE,), state, **given)
+    return BucketPlanner(store, (REFERENCE,), state, **given)
 
 
 def bucket_policy(*raws: Raw, own: t.Any = None) -> LiveBucketPolicy:

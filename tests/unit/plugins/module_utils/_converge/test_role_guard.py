@@ -22,7 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_g
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import (
     LiveTrust,
-    TrustPlanner,
+    TrustGuard,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
@@ -175,12 +175,12 @@ def test_ec2_trust_of_the_role_of_a_run_is_neither_added_nor_removed(state: str)
     """A controller on EC2 could not go on without it."""
     known, store = Known(), t.cast(t.Any, types.SimpleNamespace(guard=lambda _live, _plan: None))
     known.own_roles.add(ROLE)
-    planner = TrustPlanner(store, guard_of(Session(), known), state)
+    guard = TrustGuard(store, guard_of(Session(), known), state)
     live = LiveTrust("trust policy", {}, role={"Arn": ROLE})
     with pytest.raises(RefusedError, match="role of this run itself"):
-        planner.guard(live, Plan({}, {}))
+        guard.check(live, Plan({}, {}))
     known.own_roles.clear()
-    planner.guard(live, Plan({}, {}))
+    guard.check(live, Plan({}, {}))
 
 
 def test_a_control_plane_role_of_any_cloud_is_refused() -> None:

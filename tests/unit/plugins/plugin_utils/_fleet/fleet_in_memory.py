@@ -19,6 +19,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests im
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
     LivePolicy,
+    PolicyGuard,
     PolicyPlanner,
     PolicyReconciler,
     PolicyStore,
@@ -99,10 +100,9 @@ class World:
     roles that it grants something.
 
     limit: the most roles in a document. errors: by the step (``load``, ``guard``, ``write``) and the
-    resource, for ``plan`` the role, for ``connect`` the ID of the cloud. calls: the steps that were taken.
-    asked, registrations: the roles, and all that is registered, that have been read, by the ID of the
-    cloud. meanwhile: called with
-    each step.
+    resource, for ``plan`` and ``judge`` the role, for ``connect`` the ID of the cloud. calls: the steps
+    that were taken. asked, registrations: the roles, and all that is registered, that have been read,
+    by the ID of the cloud. meanwhile: called with each step.
     """
 
     def __init__(self, **documents: list[str]) -> None:
@@ -187,9 +187,6 @@ class _Planner(PolicyPlanner[LivePolicy]):
         reason = f"{kind}_{'without' if self.state == 'present' else 'with'}_{self.role}"
         return Plan(live.document, document(*wanted), (reason,), warnings, result)
 
-    def guard(self, live: LivePolicy, plan: Plan) -> None:
-        self.world.step("guard", self.name)
-
 
 class InMemory(Services):
     """The services of a run whose resources are in memory."""
@@ -240,12 +237,21 @@ class _Resource(Resource):
             world.calls.append(("fresh", name))
         roles = [t.cast(str, settings.role).rpartition("/")[2] for settings in wants]
         takes_away = bucket_stages_of(wants[0], self.state).get(self.stage, self.state == "absent")
+
+        def guard_of(role: str) -> PolicyGuard[LivePolicy]:
+            def guard(_live: LivePolicy, _plan: Plan) -> None:
+                world.step("guard", name)
+                world.step("judge", role)
+
+            return guard
+
         return PolicyReconciler(
             Store(world, name),
             [
                 _Planner(world, name, role, "absent" if takes_away else "present")
                 for role in dict.fromkeys(roles)
             ],
+            [guard_of(role) for role in dict.fromkeys(roles)],
             [str(cloud.settings.cloud_id) for cloud in clouds],
             clock=world.clock,
         )

@@ -241,14 +241,11 @@ class Restorer(PolicyPlanner[LivePolicy]):
         after = self.backup.before if verdict.reason else live.document
         return Plan(live.document, after, (verdict.reason,) if verdict.reason else ())
 
-    def guard(self, live: LivePolicy, plan: Plan) -> None:
-        """Nothing else is needed."""
-
 
 def rollback(view: View, folder: Path, backup: Backup, states: list[str]) -> t.Callable[[], None]:
     """A run that restores the policy, and keeps how that ended."""
     store = Store(view, BUCKET)
-    reconciler = PolicyReconciler(store, [Restorer(backup)], clock=view.clock)
+    reconciler = PolicyReconciler(store, [Restorer(backup)], [], clock=view.clock)
     params = {"lock_dir": str(folder / "rollback")}
     one = Restoration(BUCKET, "bucket_policy", "gives", ("b",), params)
 
