@@ -184,6 +184,7 @@ class Engine:
 
 
 def _predicted(resource: Resource, pending: list[Cloud], clouds: t.Collection[Cloud]) -> Done:
+    """Each cloud's guard has judged the cloud's own plan of what is live, as it will at the write."""
     reconciler, live = resource.reconciler(resource.wanting(clouds)), t.cast(Live, resource.live)
     plan = execute(reconciler, live, reconciler.plan(live), params_of(pending), True, Journal())
     return Done(resource, pending, plan=plan)

@@ -31,6 +31,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import Cl
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.binding import Binding
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.bound import bound
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.done import Done
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.joint_reconciler import (
+    JointReconciler,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.services import Services
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import (
@@ -81,10 +84,12 @@ class Writer:
 
     def reconciler_of(self, one: Done) -> Reconciler[t.Any]:
         """What writes a resource for all that want it."""
-        reconciler = one.resource.reconciler(one.wanting, fresh=True)
-        if self._binding is None:
-            return reconciler
-        return bound(reconciler, self._binding, one.clouds, one.wanting)
+        reconciler: Reconciler[t.Any] = (
+            JointReconciler(one.resource, one.wanting, one.leave_out)
+            if len(one.wanting) > 1
+            else one.resource.reconciler(one.wanting, fresh=True)
+        )
+        return bound(reconciler, self._binding, one) if self._binding else reconciler
 
     def kept(self, plan: Plan) -> Plan:
         """What is kept of the plan of a resource that is written."""

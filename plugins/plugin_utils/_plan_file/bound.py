@@ -24,6 +24,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.binding import Binding
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.digests import Step
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.done import Done
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import (
     Cloud,
     refusing,
@@ -57,6 +58,13 @@ class Bound(Reconciler[t.Any]):
         self._reconciler.guard(live, plan)
         self._check(live, plan)
 
+    def checked(self, live: Live) -> Plan:
+        """The plan, of which a change is permitted and shown."""
+        plan = self._reconciler.checked(live)
+        if plan.changed:
+            self._check(live, plan)
+        return plan
+
     def save(self, live: Live, plan: Plan, written: list[str]) -> Saved:
         """Write what the check permits."""
         self._check(live, plan)
@@ -78,19 +86,15 @@ class Bound(Reconciler[t.Any]):
         return self._reconciler.display(document)
 
 
-def bound(
-    reconciler: Reconciler[t.Any],
-    binding: Binding,
-    clouds: t.Iterable[Cloud],
-    wanting: t.Iterable[Cloud],
-) -> Bound:
-    """A reconciler that writes only what the plan shows for clouds. wanting: all whose wants it has."""
-    names, all_names = _names(clouds), _names(wanting)
+def bound(reconciler: Reconciler[t.Any], binding: Binding, one: Done) -> Bound:
+    """A reconciler that writes only what the plan shows for the clouds that need it and are not refused
+    until then.
+    """
 
     def check(live: Live, plan: Plan) -> None:
-        binding.check(step_of(live, plan, names), all_names)
+        binding.check(step_of(live, plan, _names(one.pending)), _names(one.wanting))
 
-    return Bound(reconciler, check, lambda document: binding.on_made(document, names))
+    return Bound(reconciler, check, lambda document: binding.on_made(document, _names(one.pending)))
 
 
 def refuse_unplanned(clouds: t.Iterable[Cloud], binding: Binding) -> None:

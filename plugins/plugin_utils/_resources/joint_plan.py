@@ -97,8 +97,17 @@ def predict_for_others(resource: Resource, plan: Plan, clouds: t.Collection[Clou
     for cloud in resource.clouds:
         if cloud in clouds or cloud.error:
             continue
-        if resource.stage in SHARED:
-            own = resource.reconciler([cloud]).plan(t.cast(Live, resource.live))
-        else:  # all clouds want the same of it
-            own = dataclasses.replace(cloud.plans[resource], reasons=())
-        cloud.plans[resource] = own
+        if resource.stage not in SHARED:  # all clouds want the same of it
+            cloud.plans[resource] = dataclasses.replace(cloud.plans[resource], reasons=())
+            continue
+        with refusing([cloud]):
+            cloud.plans[resource] = _planned_again(resource, cloud)
+
+
+def _planned_again(resource: Resource, cloud: Cloud) -> Plan:
+    """A cloud's own plan of what is predicted. A change that it did not need before is judged now."""
+    reconciler, live = resource.reconciler([cloud]), t.cast(Live, resource.live)
+    own = reconciler.plan(live)
+    if own.changed and not cloud.plans[resource].changed:
+        reconciler.guard(live, own)
+    return own

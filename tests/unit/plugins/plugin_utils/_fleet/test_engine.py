@@ -598,6 +598,20 @@ def test_a_prediction_goes_on_from_the_batch_before(tmp_path: Path) -> None:
     assert second["bucket"].after == document("other", "a", "b")
 
 
+@pytest.mark.parametrize("step", ["plan", "judge"])
+def test_what_a_prediction_leads_to_may_be_refused(tmp_path: Path, step: str) -> None:
+    """For a cloud of a later batch, which was in sync before, and for no other."""
+    world = World(bucket__data=["b"])
+    clouds = [cloud_of(name, tmp_path, bucket="data") for name in ("a", "b")]
+    engine = engine_of(world, stages=["bucket"])
+    engine.plan(clouds)
+    (resource,) = clouds[0].resources
+    resource.live = dataclasses.replace(t.cast(t.Any, resource.live), document=document("other"))
+    world.errors[step, "b"] = RefusedError("No.")
+    assert [one.clouds for one in engine.predict([clouds[0]])] == [[clouds[0]]]
+    assert failures(clouds) == {"b": "No."}
+
+
 # --- converge -------------------------------------------------------------------------------------
 
 
@@ -662,6 +676,70 @@ def test_a_batch_writes_nothing_for_clouds_of_later_batches(tmp_path: Path) -> N
     done = engine.converge([clouds[0]])
     assert world.documents["bucket data"] == ["a"]
     assert all(one.clouds == [clouds[0]] for one in done)
+
+
+REFUSED = RefusedError("No.")
+ORDERS = pytest.mark.parametrize("names", ["abc", "cba"])
+
+
+@ORDERS
+@pytest.mark.parametrize("read_back", [False, True], ids=["confirmed later", "read back"])
+def test_a_cloud_that_is_refused_at_the_write_fails_alone(
+    tmp_path: Path, names: str, read_back: bool
+) -> None:
+    """Since it was planned, its role has become one that no cluster may run with."""
+    world = World(bucket__data=["other"])
+    clouds = {name: cloud_of(name, tmp_path, bucket="data") for name in names}
+    engine = engine_of(world, stages=["bucket"])
+    engine.plan(list(clouds.values()))
+    world.errors["judge", "a"] = REFUSED
+    [one] = engine.converge(dict.fromkeys(clouds.values()), read_back)
+    assert failures(list(clouds.values())) == {"a": "No."}
+    assert one.clouds == one.wanting == [clouds[name] for name in names if name != "a"]
+    assert sorted(world.documents["bucket data"]) == ["b", "c", "other"]
+    backup = Path(one.journal.last_backup["backup_file"]).read_text(encoding="utf-8")
+    assert ["cld_a" in backup, "cld_b" in backup] == [False, True]
+
+
+def test_if_all_that_need_it_are_refused_nothing_is_written(tmp_path: Path) -> None:
+    """Each with its own error. Nor for one that was in sync, and needs it only since."""
+    world = World(bucket__data=["c"])
+    clouds = [cloud_of(name, tmp_path, bucket="data") for name in "abc"]
+    engine = engine_of(world, stages=["bucket"])
+    engine.plan(clouds)
+    world.documents.clear()
+    for name in "ab":
+        world.errors["judge", name] = RefusedError(f"{name}: no.")
+    engine.converge(dict.fromkeys(clouds))
+    assert failures(clouds) == {"a": "a: no.", "b": "b: no."}
+    assert (world.names("write"), world.documents) == ([], {})
+
+
+@ORDERS
+def test_a_cloud_in_sync_is_not_judged_for_what_others_need(tmp_path: Path, names: str) -> None:
+    """Of a document that they share, where it needs a change of another one."""
+    world = World(bucket__data=["a"])
+    world.errors["judge", "a"] = REFUSED
+    clouds = [cloud_of(name, tmp_path, bucket="data") for name in names]
+    converged(world, clouds, stages=["bucket"])
+    assert failures(clouds) == {}
+    assert sorted(world.documents["bucket data"]) == ["a", "b", "c"]
+
+
+@ORDERS
+def test_what_a_cloud_loses_meanwhile_is_judged_before_it_gets_it_again(
+    tmp_path: Path, names: str
+) -> None:
+    """It was in sync when the run was planned, and was not judged then."""
+    world = World(bucket__data=["a"])
+    clouds = [cloud_of(name, tmp_path, bucket="data") for name in names]
+    engine = engine_of(world, stages=["bucket"])
+    engine.plan(clouds)
+    world.documents["bucket data"] = []
+    world.errors["judge", "a"] = REFUSED
+    engine.converge(dict.fromkeys(clouds))
+    assert failures(clouds) == {"a": "No."}
+    assert sorted(world.documents["bucket data"]) == ["b", "c"]
 
 
 def test_documents_are_dropped_if_nobody_needs_them(tmp_path: Path) -> None:
@@ -974,3 +1052,29 @@ def test_what_was_written_for_a_cloud_that_failed_is_restored_too(tmp_path: Path
     engine.confirm(done)
     assert world.documents["trust a"] == ["Theirs", "a"]
     assert failures(clouds) == {"a": "Denied."}
+
+
+@ORDERS
+@pytest.mark.parametrize("read_back", [False, True], ids=["confirmed later", "read back"])
+def test_what_was_overwritten_is_restored_without_what_is_refused_now(
+    tmp_path: Path, names: str, read_back: bool
+) -> None:
+    """And with what another writer has lost by accident. What was done before was done for all."""
+    world = World(bucket__data=["lost", "kept"])
+    clouds = [cloud_of(name, tmp_path, bucket="data") for name in names]
+    engine = engine_of(world, stages=["bucket"])
+    engine.plan(clouds)
+
+    def overwrite(step: str, name: str) -> None:
+        if step == "written" and len(world.names("write")) == 1:
+            world.documents["bucket data"] = ["kept", "Theirs"]
+            world.errors["judge", "a"] = REFUSED
+
+    world.meanwhile = overwrite
+    done = engine.converge(dict.fromkeys(clouds), read_back)
+    engine.confirm(done)
+    assert failures(clouds) == {"a": "No."}
+    assert sorted(world.documents["bucket data"]) == ["Theirs", "b", "c", "kept", "lost"]
+    [one] = done
+    assert one.clouds == clouds
+    assert one.wanting == [cloud for cloud in clouds if cloud.name != "a"]

@@ -309,6 +309,23 @@ def test_an_edit_between_plan_and_write_is_refused_without_a_backup(tmp_path: Pa
     assert not any("trust-a" in name for name in backups)
 
 
+def test_a_cloud_that_is_refused_at_the_write_is_applied_by_a_later_run(tmp_path: Path) -> None:
+    """The plan is applied for the others of the document now."""
+    fleet = Fleet(tmp_path, {"a": "data", "b": "data"}, bucket__data=["theirs"])
+    fleet.plan()
+
+    def refuse(step: str, name: str) -> None:
+        if (step, name) == ("write", "trust b"):
+            fleet.world.errors["judge", "a"] = RefusedError("No.")
+
+    fleet.world.meanwhile = refuse
+    assert states_of(fleet.apply()) == {"a": "failed", "b": "changed"}
+    assert fleet.world.documents["bucket data"] == ["theirs", "b"]
+    fleet.world.errors.clear()
+    assert states_of(fleet.apply()) == {"a": "changed", "b": "in_sync"}
+    assert fleet.world.documents["bucket data"] == ["theirs", "b", "a"]
+
+
 def test_what_another_writer_overwrote_is_restored_only_as_planned(tmp_path: Path) -> None:
     """The first cloud's document is as it was before again: that is written again. The second one's has
     more in it now, and stays.
