@@ -68,7 +68,7 @@ options:
         with a warning. So it is if they deny the access, or if the role's permissions boundary does
         not certainly allow it, which limits also what the bucket's policy grants.
       - V(bucket_policy) completes the bucket's policy; then the managed statement leaves the inline
-        policy O(policy_name) of the role. Neither the role's own policies nor its boundary are read:
+        policy O(policy_name) of the role. Neither the role's own policies nor its boundary are read.
         M(rayfleet.anyscale.cloud_iam_info) tells what they prevent.
       - V(role_policy) merges one statement into the inline policy O(policy_name) of the role, or
         attaches O(policy_arn), unless the role's own policies grant the access already; then the
