@@ -7,16 +7,16 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import typing as t
 
 from ansible import context
 from ansible.utils.display import Display
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import account_of, parse_arn
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_arn
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
     AccountSessions,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     TaskError,
@@ -39,7 +39,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.register
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.cloudtrail import (
     BUCKET,
-    POLICY,
     Change,
     changes_in,
 )
@@ -47,6 +46,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.dependen
     watched_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.own import is_own
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.policies import (
+    changed_policies,
+    roles_with_policies,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.summary import (
     lines_of,
     not_looked_up_warning,
@@ -60,7 +63,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.touches 
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import (
-    Invocation,
     invocation_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
@@ -108,8 +110,12 @@ class ActionModule(FirstTask):
         recorded = _recorded(found.changes, clouds.values())
         roles_with: dict[str, list[str]] = {}
         if arguments["look_up_policies"]:
-            roles_with, unknown = self._roles_with(found.changes, watch, clouds, invocation)
+            policies = changed_policies(found.changes, watch)
+            sessions = AccountSessions(run_cache(), 1, bulk_reads=False)
+            looked_up = dict(itertools.islice(policies.items(), _MOST_POLICIES))
+            roles_with, unknown = roles_with_policies(looked_up, clouds.values(), sessions)
             warnings += unknown
+            warnings += not_looked_up_warning(len(policies), _MOST_POLICIES, invocation)
         touches: dict[str, Touch] = {}
         own, of_clouds = 0, 0
         for changes in by_target(found.changes):
@@ -152,39 +158,6 @@ class ActionModule(FirstTask):
             for name, cloud in {**read.for_engine, **read.of_role}.items()
             if not cloud.error and not cloud.is_uncovered
         }
-
-    @staticmethod
-    def _roles_with(
-        changes: t.Iterable[Change],
-        watch: Watch,
-        clouds: t.Mapping[str, Cloud],
-        invocation: Invocation,
-    ) -> tuple[dict[str, list[str]], list[str]]:
-        """By the ARN of each managed policy that has changed, the roles that have it; and warnings
-        about those of which that could not be found out.
-        """
-        wanted = {
-            change.policy_arn: change.account_id
-            for change in changes
-            if change.targets.get(POLICY)
-            and watch.has_account(change.account_id)
-            and account_of(change.policy_arn) == change.account_id
-        }
-        in_account = {cloud.settings.account_id: cloud.settings for cloud in clouds.values()}
-        sessions = AccountSessions(run_cache(), 1, bulk_reads=False)
-        found: dict[str, list[str]] = {}
-        warnings: list[str] = []
-        for arn, account_id in list(wanted.items())[:_MOST_POLICIES]:
-            try:
-                session = sessions.session(in_account[account_id].shared_options())
-                found[arn] = Iam(session).roles_with_policy(arn)
-            except TaskError as error:
-                warnings.append(
-                    f"The roles that have {arn}, which has changed, are unknown: "
-                    f"{error.failure()['msg']}"
-                )
-        warnings += not_looked_up_warning(len(wanted), _MOST_POLICIES, invocation)
-        return found, warnings
 
 
 def _refuse_others_than_arns(principals: t.Iterable[str]) -> None:

@@ -22,7 +22,6 @@ from ansible_collections.rayfleet.anyscale.docs.tools.permissions_page import (
     caller_policy,
     trust_policy,
 )
-from ansible_collections.rayfleet.anyscale.plugins.action.event_clouds_info import ActionModule
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.cluster_identity import (
     read_identity,
 )
@@ -43,8 +42,13 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
     parse_settings,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worker import run_cache
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.role_use import RoleUse
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.cloudtrail import changes_in
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.policies import (
+    changed_policies,
+    roles_with_policies,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.touched import (
     Watch,
     Watched,
@@ -456,7 +460,9 @@ def _find_roles(_sandbox: Sandbox, _run: Run, _check: bool) -> list[str]:
     cloud = resources.Cloud("vision", parse_settings({"cloud_iam_account_id": ACCOUNT}))
     watch = Watch([Watched("vision", ACCOUNT)])
     changes = changes_in(EVENTS).changes
-    found, warnings = ActionModule._roles_with(changes, watch, [cloud])
+    sessions = AccountSessions(run_cache(), 1, bulk_reads=False)
+    policies = changed_policies(changes, watch)
+    found, warnings = roles_with_policies(policies, [cloud], sessions)
     assert warnings or found == {MANAGED: [NEW[3].role_name]}
     return warnings
 
