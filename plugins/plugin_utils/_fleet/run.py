@@ -174,7 +174,7 @@ class Run:
         done_for = _by_cloud(self._execute(clouds))
         if self._engine.is_stopped:
             self.stopped = True
-            clouds = [cloud for cloud in clouds if cloud in done_for]
+            clouds = [cloud for cloud in clouds if cloud in done_for or cloud.error]
         for cloud in clouds:
             self._finish(cloud, self._outcome(cloud, done_for.get(cloud, [])))
             cloud.plans.clear()  # the documents of a whole fleet need much memory

@@ -424,6 +424,22 @@ def test_a_stop_leaves_clouds_unreached(tmp_path: Path) -> None:
     assert [event for event in fleet.events.clouds if event[1] != "pending"] == [("a", "changed")]
 
 
+def test_a_cloud_that_was_refused_before_a_stop_has_failed(tmp_path: Path) -> None:
+    """Although nothing was done for it."""
+    clouds = [cloud_of(name, tmp_path, bucket="data") for name in "ab"]
+    fleet = Fleet(World(), clouds)
+
+    def refuse_and_stop(step: str, name: str) -> None:
+        if fleet.world.names("load") == ["bucket data"] * 2:  # for the plan, and for the write
+            fleet.world.errors["judge", "a"] = RefusedError("No.")
+        if (step, name) == ("write", "bucket data"):
+            fleet.run.stop()
+
+    fleet.world.meanwhile = refuse_and_stop
+    fleet.finish()
+    assert fleet.states == {"a": "failed", "b": "changed"}
+
+
 # --- whatever happens -----------------------------------------------------------------------------
 
 
