@@ -157,8 +157,8 @@ class AwsError(TaskError):
         return int(self.details.get("status", 0))
 
 
-class UnsentError(AwsError):
-    """A call that was not sent, and would not be the next time either: the other end is not trusted."""
+class CertificateError(AwsError):
+    """The certificate of the other end is not trusted, so that the call was not sent."""
 
     @property
     def outcome_unknown(self) -> bool:

@@ -18,7 +18,7 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import is_read
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
-    UnsentError,
+    CertificateError,
     option,
 )
 
@@ -167,7 +167,7 @@ def error_without_answer(error: Exception, operation: str, about: str) -> AwsErr
     """The error for a call that AWS did not answer, or not in a way that can be read."""
     code = type(error).__name__
     text = _REPLACED_TEXTS.get(code, str(error))
-    kind = UnsentError if _is_untrusted(error) else AwsError
+    kind = CertificateError if _is_untrusted(error) else AwsError
     failure = kind(
         f"{_describe_call(operation, about)} failed: {text}",
         _REMEDIES.get(code, ""),

@@ -18,6 +18,7 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.answer import (
     HIBERNATED,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.api import UnsentError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping_plan import (
     MappingPlan,
     mapping_of,
@@ -122,15 +123,18 @@ class IamMappingReconciler(OverwritingReconciler[LiveMapping]):
         self._store.write(live, t.cast(MappingPlan, plan).spec)
 
     def is_transient(self, error: TaskError) -> bool:
-        """Also if another change holds the lock of the service."""
-        return isinstance(error, AnyscaleError) and (
-            error.status in (_CONFLICT, _TOO_MANY) or self.outcome_unknown(error)
+        """Also if another change holds the lock of the service, or if it cannot be reached now."""
+        return isinstance(error, UnsentError) or (
+            isinstance(error, AnyscaleError)
+            and (error.status in (_CONFLICT, _TOO_MANY) or self.outcome_unknown(error))
         )
 
     def outcome_unknown(self, error: TaskError) -> bool:
         """The service also fails after it has written: it then could not tell all machine pools."""
-        return isinstance(error, AnyscaleError) and (
-            error.status < 300 or 500 <= error.status < HIBERNATED
+        return (
+            isinstance(error, AnyscaleError)
+            and not isinstance(error, UnsentError)
+            and (error.status < 300 or 500 <= error.status < HIBERNATED)
         )
 
     def read_back(

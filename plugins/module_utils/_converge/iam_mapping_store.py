@@ -113,7 +113,7 @@ class IamMappingStore:
             self._client.put_deployment_config(self.cloud_id, live.resource_id, spec)
         except AnyscaleError as error:
             remedy = _OWNERS_ONLY if error.status == _FORBIDDEN else error.remedy
-            raise AnyscaleError(
+            raise type(error)(
                 error.message, remedy or f"Check {RULES}.", **error.details
             ) from error
 

@@ -30,6 +30,7 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credentials import Credentials
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
+    CertificateError,
     CredentialsError,
     TaskError,
 )
@@ -43,7 +44,7 @@ with contextlib.suppress(ImportError):  # ansible-core needs it, but for checks 
 _DENIAL_SECONDS = 60.0
 _TRANSIENT_SECONDS = 10.0
 _KEY_BYTES, _NONCE_BYTES = 32, 12
-_ERRORS = {kind.__name__: kind for kind in (AwsError, CredentialsError)}
+_ERRORS = {kind.__name__: kind for kind in (AwsError, CertificateError, CredentialsError)}
 
 
 def new_key() -> bytes:

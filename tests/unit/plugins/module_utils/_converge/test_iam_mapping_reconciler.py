@@ -19,6 +19,7 @@ import typing as t
 import pytest
 from hypothesis import given, strategies as st
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.api import UnsentError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.converge import converge
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping_plan import (
     MappingPlan,
@@ -50,6 +51,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.mapping_rules import (
 
 Json = dict[str, t.Any]
 READ, WRITE, USER = "read", "write", "user"
+UNSENT = -1  # in the place of an HTTP status: nothing was sent
 RESOURCE: Json = {
     "cloud_resource_id": "cldrsrc_x",
     "name": "vm",
@@ -108,6 +110,8 @@ class Service:
         status, takes_effect = self.failures.pop(0) if self.failures else (200, True)
         if takes_effect:
             self.config = copy.deepcopy(sent)
+        if status == UNSENT:
+            raise UnsentError("PUT failed.", status=0)
         if status != 200:
             raise AnyscaleError("PUT failed.", status=status)
 
@@ -232,7 +236,16 @@ def test_a_service_that_fails_for_ever_is_an_error(status: int) -> None:
     assert str(error.value.details["written"]).endswith("(possibly)']")
 
 
-@pytest.mark.parametrize("status", [409, 503])
+def test_what_never_left_is_not_said_to_be_written() -> None:
+    service = Service(spec("X"))
+    service.failures = [(UNSENT, False)] * 100
+    with pytest.raises(UnsentError) as error:
+        run(service, options("A"))
+    assert service.writes >= 5
+    assert "written" not in error.value.details
+
+
+@pytest.mark.parametrize("status", [409, 503, UNSENT])
 def test_what_passes_within_a_minute_is_waited_for(status: int) -> None:
     service = Service(spec("X"))
     service.failures = [(status, False)] * 5

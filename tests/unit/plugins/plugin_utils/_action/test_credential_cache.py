@@ -32,7 +32,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credentials
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
-    CredentialsError,
     InputError,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.credential_cache import (
@@ -158,7 +157,12 @@ def test_kept_credentials_are_asked_for_again_near_their_end(
     assert sts.asked == asked
 
 
-@pytest.mark.parametrize("kind", [AwsError, CredentialsError])
+def kinds_of(kind: type[AwsError]) -> list[type[AwsError]]:
+    """A class and all below it."""
+    return [kind, *(below for one in kind.__subclasses__() for below in kinds_of(one))]
+
+
+@pytest.mark.parametrize("kind", kinds_of(AwsError))
 def test_a_refusal_stays_of_its_kind(folder: pathlib.Path, kind: type[AwsError]) -> None:
     """Of what could not be called, the outcome is known."""
     sts = Sts(kind("No answer.", "Run again.", code="ReadTimeoutError"))
@@ -166,7 +170,7 @@ def test_a_refusal_stays_of_its_kind(folder: pathlib.Path, kind: type[AwsError])
         with pytest.raises(AwsError) as caught:
             SessionCache(str(folder), RUN).credentials(KEY, sts)
         assert isinstance(caught.value, kind)
-        assert caught.value.outcome_unknown == (kind is AwsError)
+        assert caught.value.outcome_unknown == kind("", code="ReadTimeoutError").outcome_unknown
     assert sts.asked == 1
 
 
