@@ -973,8 +973,8 @@ def test_a_write_that_may_have_been_overwritten_is_reported(
 def test_a_write_with_an_unknown_outcome_is_reported_where_it_cannot_be_read_back(
     scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And not the read that follows it, whichever that is: here, of the role that an id in the
-    policy stands for.
+    """And not the reads that follow it, before a retry and at the end, whichever they are: here, of
+    the role that an id in the policy stands for.
     """
     arn = make_role(scene, "reader")
     role_id = scene.client("iam", ACCOUNT).get_role(RoleName="reader")["Role"]["RoleId"]
@@ -988,9 +988,10 @@ def test_a_write_with_an_unknown_outcome_is_reported_where_it_cannot_be_read_bac
     monkeypatch.setattr(Bucket, "policy", by_id_later)
     scene.clear_calls()
     scene.fault(PUT, status=500, after=True)
-    scene.fault("ListRoles", status=403, code="AccessDenied")
+    scene.fault("ListRoles", status=403, code="AccessDenied", times=2)
     result = failure(run_module(MODULE, **GIVEN))
     assert result["error"]["operation"] == PUT
+    assert result["error"]["written"] == [f"policy of bucket {BUCKET} (possibly)"]
     assert "The call may have taken effect nevertheless." in result["msg"]
 
 
