@@ -108,7 +108,7 @@ class ActionModule(FleetAction):
         events = {str(cloud["name"]): cloud["documents"] for cloud in arguments["clouds"]}
         healing = state.read()
         asked = asked_for(names, healing, events)
-        scope = Scope(names, self._settings(asked) if arguments["only_onboarded"] else None)
+        scope = self._scope(names, asked) if arguments["only_onboarded"] else Scope(names)
         touched = scope.noted(healing, events)
         strangers = scope.not_onboarded(healing, events)
         changed = scope.not_rolled_out(healing, events)
@@ -136,12 +136,13 @@ class ActionModule(FleetAction):
             "not_rolled_out": changed,
         }
 
-    def _settings(self, names: list[str]) -> dict[str, str]:
-        """The digests of the settings that a run would converge clouds to."""
+    def _scope(self, names: list[str], asked: list[str]) -> Scope:
+        """What a run may heal, by the settings that it would converge clouds to."""
         # The directory in which a local connection runs modules.
         with contextlib.chdir(self._loader.get_basedir()):
-            clouds = CloudVariables(self, self._task.get_play().connection).read(names, True, {})
-        return digests_of(clouds.of_all.values())
+            clouds = CloudVariables(self, self._task.get_play().connection).read(asked, True, {})
+        found = clouds.of_all.values()
+        return Scope(names, digests_of(found), {cloud.name for cloud in found if cloud.error})
 
 
 def _finish(state: StateFile, run: str, is_check: bool) -> Json:

@@ -25,7 +25,8 @@ description:
     because they are going to be offboarded, or documents of them restored. If the state cannot be
     used, this is a warning.
   - With O(only_onboarded=true), clouds that are not noted as onboarded are left, and named. Those whose
-    settings were changed since are left with a warning, and what is pending of them stays so.
+    settings were changed since are left with a warning, and what is pending of them stays so. Those whose
+    variables have an error are taken, so that the run fails for them with it.
   - If more than O(max_clouds) are due at once, the task fails and takes none.
   - A document that was put back O(most_heals) times within O(window_seconds) is left as it is until
     the oldest of these times is long enough ago. Its cloud is then in RV(refused), or, if something
@@ -154,8 +155,8 @@ hosts:
   sample: [vision-prod]
 refused:
   description:
-    - The clouds of which all that has changed is to be left as it is, each with the message, for
-      O(rayfleet.anyscale.fleet_converge#module:refused).
+    - The clouds of which all that has changed is to be left as it is, and those whose variables have an
+      error, each with the message, for O(rayfleet.anyscale.fleet_converge#module:refused).
   returned: O(step=begin)
   type: dict
   sample: {}

@@ -45,6 +45,14 @@ def not_rolled_out(names: t.Sequence[str], how_to_onboard: str) -> list[str]:
     ]
 
 
+def were_invalid() -> str:
+    """Of a cloud of which it is not known whether its variables are those that onboard has rolled out."""
+    return (
+        "The variables of this cloud could not be read when the run began, so it cannot be told whether "
+        "they are those that onboard has converged it with. Nothing was changed. It stays pending."
+    )
+
+
 def too_many(names: t.Sequence[str], rules: Rules) -> InputError:
     """The error for more clouds than a run may converge."""
     return InputError(

@@ -38,11 +38,13 @@ class Scope:
     they have now.
 
     names: those of the play, in order. settings: the digests of their settings, of those that the run
-    may take. ``None`` if it may take any, whatever onboard has converged.
+    may take. ``None`` if it may take any, whatever onboard has converged. invalid: those whose
+    variables have an error. They are taken, so that the run fails for them with that error.
     """
 
     names: t.Sequence[str]
-    settings: t.Mapping[str, str] | None
+    settings: t.Mapping[str, str] | None = None
+    invalid: t.Collection[str] = ()
 
     def in_order(self, some: t.Iterable[str]) -> list[str]:
         """Some of the clouds, in the order of the play."""
@@ -53,7 +55,14 @@ class Scope:
         """Those that a run may heal."""
         if self.settings is None:
             return list(self.names)
-        return self.in_order(healing.as_onboarded(self.settings))
+        invalid = healing.onboarded & self.invalid
+        return self.in_order(healing.as_onboarded(self.settings) | invalid)
+
+    def refused(self, some: t.Iterable[str]) -> dict[str, str]:
+        """Those of some clouds that are taken to fail, each with the message that they end with if their
+        variables have no error any more once the engine reads them: they may be new ones.
+        """
+        return {name: messages.were_invalid() for name in some if name in self.invalid}
 
     def not_onboarded(self, healing: Healing, events: Touched) -> list[str]:
         """Those of the events that are left, since no run of onboard has converged them."""
@@ -81,7 +90,7 @@ def preview(scope: Scope, healing: Healing, touched: Touched, rules: Rules) -> J
     hosts = [name for name in scope.permitted(healing) if name in touched]
     if len(hosts) > rules.max_clouds:
         raise messages.too_many(hosts, rules)
-    return {**_nothing(), "hosts": hosts}
+    return {**_nothing(), "hosts": hosts, "refused": scope.refused(hosts)}
 
 
 def hold(state: StateFile, scope: Scope, touched: Touched) -> Json:
@@ -121,7 +130,7 @@ def take(
     left = sorted(waited_for - taken - refused.keys())
     return {
         "hosts": scope.in_order([*taken, *refused]),
-        "refused": refused,
+        "refused": {**refused, **scope.refused(taken)},
         "retried": scope.in_order(failed & taken),
         "stopped": stopped,
         "left": left,

@@ -38,6 +38,11 @@ CLOUDS = [
 QUICK = {"heal_quiet_seconds": 0, "heal_read_back": False}
 ROLE = CLOUDS[0].role_name
 FINISH = "Note which clouds had to be changed, or failed"
+LAB_EVENT = record(
+    "UpdateAssumeRolePolicy",
+    VISION_ACCOUNT,
+    requestParameters={"roleName": "lab-ray", "policyDocument": "{}"},
+)
 # Of the cloud whose variables name no role.
 FOR_ITS_ROLE = "GET /api/v2/clouds/{id}/resources"
 
@@ -92,7 +97,8 @@ class Fleet:
         state = self.folder / "ansible/anyscale_healing/healing.json"
         content = json.loads(state.read_text())
         for cloud in content["clouds"].values():
-            cloud["retry"]["at"] -= 300
+            if cloud["retry"]:
+                cloud["retry"]["at"] -= 300
         state.write_text(json.dumps(content))
 
     def heal(self, *records: Json, **variables: t.Any) -> Run:
@@ -254,12 +260,24 @@ def test_changed_variables_are_not_rolled_out_by_an_event(fleet: Fleet) -> None:
     assert fleet.heal(trust_event()).counts["changed"] == 1
 
 
+def test_a_cloud_with_an_invalid_variable_fails_with_the_reason(fleet: Fleet) -> None:
+    """It is not taken for one whose variables are to be rolled out."""
+    fleet.heal(LAB_EVENT, heal_paused=True)
+    fleet.change_host("lab", lambda variables: variables.update(cloud_iam_arn_kind="group"))
+    run = fleet.tick()
+    assert run.exit_status == 2, run.output
+    assert "cloud_iam_arn_kind" in run.output
+    assert "Failed: lab" in run.output
+    assert "1 cloud was left" not in run.output
+    fleet.change_host("lab", lambda variables: variables.pop("cloud_iam_arn_kind"))
+    fleet.let_time_pass()
+    assert fleet.tick().counts["in_sync"] == 1
+
+
 def test_a_cloud_that_needs_tasks_of_its_own_fails(fleet: Fleet) -> None:
     """Rather than staying as it is behind a run that succeeds."""
     fleet.change_host("lab", lambda variables: variables.update(ansible_connection="ssh"))
-    parameters = {"roleName": "lab-ray", "policyDocument": "{}"}
-    event = record("UpdateAssumeRolePolicy", VISION_ACCOUNT, requestParameters=parameters)
-    run = fleet.heal(event, fleet_mode="check")
+    run = fleet.heal(LAB_EVENT, fleet_mode="check")
     assert run.exit_status == 2, run.output
     assert "because the connection is ssh" in run.output
     assert "rayfleet.anyscale.onboard -e fleet_clouds=lab" in run.output

@@ -26,6 +26,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules im
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import (
     StateFile,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.taking import Scope
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run import folder as run_folder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
 
@@ -51,6 +52,7 @@ class Runs:
         self.told: list[str] = []
         self.localhost: Json = {}
         self.settings: collections.defaultdict[str, str] = collections.defaultdict(lambda: "first")
+        self.invalid: set[str] = set()
 
     def onboard(
         self, outcomes: dict[str, Json], *, to_role: Json | None = None, **options: t.Any
@@ -70,11 +72,17 @@ class Runs:
         """The first step of a run whose events touch these clouds."""
         action = ActionModule.__new__(ActionModule)
         action._task = types.SimpleNamespace(check_mode=check)
-        action._settings = lambda names: {name: self.settings[name] for name in names}
+        action._scope = self._scope
         touched = [{"name": cloud, "documents": [f"role {cloud}"]} for cloud in clouds]
         given = {"step": "begin", "clouds": touched, "quiet_seconds": 0.0, "most_heals": 1}
         arguments = {**DEFAULTS, "run": None, "state_dir": self.directory, **given, **options}
         return action.run_for(NAMES, {"localhost": self.localhost, **(hostvars or {})}, arguments)
+
+    def _scope(self, names: list[str], asked: list[str]) -> Scope:
+        invalid = self.invalid.intersection(asked)
+        return Scope(
+            names, {name: self.settings[name] for name in asked if name not in invalid}, invalid
+        )
 
     def end(self, run: str, *changed: str) -> None:
         """The end of a run that failed for no cloud."""
@@ -196,6 +204,23 @@ def test_variables_that_are_changed_back_have_the_cloud_healed(runs: Runs) -> No
     assert runs.step("lab")["hosts"] == []
     runs.settings["lab"] = "first"
     assert runs.step()["hosts"] == ["lab"]
+
+
+def test_a_cloud_whose_variables_are_invalid_fails_rather_than_being_left(runs: Runs) -> None:
+    """A run takes it, so that the engine says what is wrong, and converges it in no case: nobody knows
+    whether what it will read then was rolled out.
+    """
+    runs.invalid = {"lab", "vision"}
+    for options in ({"check": True}, {}):
+        found = runs.step("lab", **options)
+        assert (found["hosts"], found["not_rolled_out"], found["warnings"]) == (["lab"], [], [])
+        assert list(found["refused"]) == ["lab"]
+        assert "could not be read when the run began" in found["refused"]["lab"]
+    runs.finish(found["run"], {"lab": FAILED})
+    runs.skip(301)
+    runs.invalid = set()
+    found = runs.step()
+    assert (found["hosts"], found["refused"]) == (["lab"], {})
 
 
 def test_whatever_was_rolled_out_where_that_does_not_count(runs: Runs) -> None:
