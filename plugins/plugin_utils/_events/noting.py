@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import NEEDS_TASKS
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events import messages
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import StateFile
@@ -68,7 +68,7 @@ def forget(state: StateFile, clouds: t.Sequence[str]) -> Json:
     try:
         with state.update() as healing:
             return {"forgotten": healing.forget(clouds)}
-    except InputError as error:
+    except TaskError as error:
         return {"forgotten": [], "warnings": [messages.not_forgotten(error)]}
 
 

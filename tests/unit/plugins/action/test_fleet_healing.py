@@ -426,16 +426,30 @@ def test_what_an_operator_offboards_is_not_tried_again(runs: Runs) -> None:
     assert runs.step()["hosts"] == ["lab"]
 
 
-def test_forgetting_makes_no_state_and_fails_for_none(fresh: Runs) -> None:
+def _break_file(folder: Path) -> None:
+    (folder / "healing.json").write_text("{")
+
+
+def _let_others_write(folder: Path) -> None:
+    folder.chmod(0o770)
+
+
+@pytest.mark.parametrize("break_state", [_break_file, _let_others_write])
+def test_a_state_that_cannot_be_used_keeps_no_cloud_from_being_offboarded(
+    runs: Runs, break_state: t.Callable[[Path], None]
+) -> None:
+    break_state(Path(runs.directory))
+    found = runs.step(step="forget", hosts=["lab"])
+    assert found["forgotten"] == []
+    [warning] = found["warnings"]
+    assert runs.directory in warning
+    assert "A run of heal may converge these clouds again." in warning
+
+
+def test_forgetting_makes_no_state(fresh: Runs) -> None:
     assert fresh.step(step="forget", hosts=["lab"]) == {"forgotten": []}
     assert f"healing forgets 0 of 1 cloud, in {fresh.directory}" in fresh.told[-1]
-    folder = Path(fresh.directory)
-    assert not folder.exists()
-    folder.mkdir(mode=0o700)
-    (folder / "healing.json").write_text("{")
-    [warning] = fresh.step(step="forget", hosts=["lab"])["warnings"]
-    assert "cannot be used" in warning
-    assert "A run of heal may converge these clouds again." in warning
+    assert not Path(fresh.directory).exists()
 
 
 def test_the_end_of_a_preview_notes_nothing(runs: Runs) -> None:
