@@ -44,7 +44,8 @@ description:
     resources cannot be read, or that has none, has a host all the same, so that it is not passed
     over: audits and onboardings fail for it, with the reason in C(anyscale_not_read). Where the API
     does not return it, the host has the name that the fleet file lists, with C(-missing) appended
-    where that name is taken. With C(skip), it has none."
+    where that name is taken. With C(skip), it has none. A name that several clouds have lists none of
+    them, since anybody can register one: list them by their IDs."
   - "B(Groups): hosts are in C(anyscale_clouds), and those of clouds that are neither covered nor
     named in the fleet file in C(anyscale_uncovered) instead, which only audits look at. All are in
     C(account_<account id>), C(region_<region>), C(bucket_<bucket>) and C(ring_<ring>) if these are

@@ -54,6 +54,11 @@ _EMPTY = (
     "Anyscale says that this cloud has no resources. Complete its set-up, or remove it from the fleet "
     "file and delete it."
 )
+_NOT_RETURNED = (
+    "The fleet file lists this cloud, and the Anyscale API does not return it. If it was deleted, "
+    "remove it from the fleet file; if it is not registered yet, set skip to true for it there. Else "
+    "check the spelling, and the organization that the token belongs to."
+)
 _NO_PRIMARY = (
     "These clouds do not have exactly one primary resource, so none of their hosts converges a "
     "compute config"
@@ -114,8 +119,9 @@ def build_fleet(
         if resource.is_applicable
     }
     hosts += _judged(inputs, _control_planes(resources, fleet_file), fleet_file, problems)
-    hosts += _not_read(names, fleet_file)
-    hosts += _missing(missing, fleet_file, {**(taken or {}), **dict.fromkeys(names.values(), "")})
+    hosts += _not_read(names, fleet_file, ambiguous)
+    unmet = {**dict.fromkeys(missing, _NOT_RETURNED), **_unread_names(ambiguous, resources)}
+    hosts += _missing(unmet, fleet_file, {**(taken or {}), **dict.fromkeys(names.values(), "")})
     return sorted(hosts, key=lambda host: host.name), problems
 
 
@@ -159,31 +165,48 @@ def _judged(
     return hosts
 
 
-def _not_read(names: t.Mapping[CloudResource, str], fleet_file: FleetFile) -> list[Host]:
-    """Hosts for the clouds that the operator lists and that could not be read. One that is not listed
-    can be registered by anybody, and makes no run fail.
+def _not_read(
+    names: t.Mapping[CloudResource, str], fleet_file: FleetFile, ambiguous: t.Mapping[str, str]
+) -> list[Host]:
+    """Hosts for the clouds that the operator lists and that could not be read. One that is not listed,
+    or only by a name that another cloud has too, can be registered by anybody, and makes no run fail.
     """
+    listed = fleet_file.clouds.keys() - ambiguous.keys()
     unread = {
-        name: Inputs(resource, fleet_file, {})
+        name: Inputs(resource, fleet_file, ambiguous)
         for resource, name in names.items()
-        if resource.not_read
+        if resource.not_read and not listed.isdisjoint(resource.names())
     }
     return [
         _not_read_host(name, inputs)
         for name, inputs in unread.items()
-        if inputs.described.listed and not inputs.wanted.get("skip")
+        if not inputs.wanted.get("skip")
     ]
 
 
+def _unread_names(
+    ambiguous: t.Mapping[str, str], resources: t.Iterable[CloudResource]
+) -> dict[str, str]:
+    """The names of several clouds none of which could be read: whichever is meant, there is nothing to
+    look at. Each with the reason.
+    """
+    known = {name for resource in resources if not resource.not_read for name in resource.names()}
+    return {
+        name: f"{why[0].upper()}{why[1:]}." for name, why in ambiguous.items() if name not in known
+    }
+
+
 def _missing(
-    missing: t.Iterable[str], fleet_file: FleetFile, taken: t.Mapping[str, str]
+    missing: t.Mapping[str, str], fleet_file: FleetFile, taken: t.Mapping[str, str]
 ) -> list[Host]:
-    """Hosts for the clouds that only the fleet file knows. taken: the names of all other hosts."""
+    """Hosts for what only the fleet file names, each with the reason. taken: the names of all other
+    hosts.
+    """
     inputs = []
-    for key in missing:
+    for key, why in missing.items():
         settings = fleet_file.settings([key])
         if not settings.get("skip"):
-            inputs.append(Inputs(missing_cloud(key), FleetFile(settings), {}))
+            inputs.append(Inputs(missing_cloud(key, why), FleetFile(settings), {}))
     names = host_names([one.resource for one in inputs], (), taken)
     return [_not_read_host(name, one) for name, one in zip(names, inputs, strict=True)]
 

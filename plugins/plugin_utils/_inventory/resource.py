@@ -33,11 +33,6 @@ JsonObject = dict[str, t.Any]
 _UNKNOWN_MOMENT = "~"
 # In the place of the ID of a cloud that is listed by its name and that the API does not return.
 _NO_ID = "missing"
-_NOT_RETURNED = (
-    "The fleet file lists this cloud, and the Anyscale API does not return it. If it was deleted, "
-    "remove it from the fleet file; if it is not registered yet, set skip to true for it there. Else "
-    "check the spelling, and the organization that the token belongs to."
-)
 _REGION = re.compile(
     r"[a-z]{2}(-gov|-iso[a-z]?)?-(central|(north|south)?(east|west)|north|south)-[0-9]{1,2}\Z"
 )
@@ -216,12 +211,10 @@ class CloudResource:
         return safe, f"{safe}-{self.cloud_id}", f"{self.cloud_id}.{self.resource_id}"
 
 
-def missing_cloud(name: str) -> CloudResource:
-    """A cloud or a resource that only the fleet file knows, by its name or its ID."""
+def missing_cloud(name: str, why: str) -> CloudResource:
+    """A cloud or a resource that only the fleet file knows, by its name or its ID, and the reason."""
     is_known = is_id(name) and is_shaped_like_id(name)
-    return CloudResource(
-        {"id": name if is_known else _NO_ID, "name": name}, {}, not_read=_NOT_RETURNED
-    )
+    return CloudResource({"id": name if is_known else _NO_ID, "name": name}, {}, not_read=why)
 
 
 def _safe(name: str) -> str:

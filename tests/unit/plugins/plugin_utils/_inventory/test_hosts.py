@@ -688,6 +688,31 @@ NOT_READ: dict[str, tuple[list[Json], Json, dict[str, str]]] = {
     "without resources": ([row(resources=[])], LISTED, {"speech": "no resources"}),
     "without resources, and not listed": ([row(resources=[])], {}, {}),
     "not applicable": ([row("speech", k8s())], LISTED, {}),
+    "of a name that another cloud has": (
+        [row(), row(cloud_id="cld_2", resources=[])],
+        {"clouds": {"speech": {}}},
+        {},
+    ),
+    "of a name that a cloud has that is no host": (
+        [row("speech", k8s()), row(cloud_id="cld_2", resources=[])],
+        {"clouds": {"speech": {}}},
+        {},
+    ),
+    "of a name that another cloud has, and listed by its ID": (
+        [row(), row(cloud_id="cld_2", resources=[])],
+        {"clouds": {"speech": {}, "cld_2": {}}},
+        {"speech": "no resources"},
+    ),
+    "all of a name": (
+        [row(resources=None, failure="HTTP 500."), row(cloud_id="cld_2", resources=[])],
+        {"clouds": {"speech": {}}},
+        {"speech-missing": "fleet file's 'speech' is the name of 2 clouds, .* by their IDs"},
+    ),
+    "all of a name, listed for later": (
+        [row(resources=[]), row(cloud_id="cld_2", resources=[])],
+        {"clouds": {"speech": {"skip": True}}},
+        {},
+    ),
     "a group": ([], {"clouds": {"all": {}}}, {"all-missing": GONE}),
     "this machine": ([], {"clouds": {"localhost": {}}}, {"localhost-missing": GONE}),
     "the name of a host": ([row("a b")], {"clouds": {"a_b": {}}}, {"a_b-missing": GONE}),
