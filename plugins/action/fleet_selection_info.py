@@ -19,6 +19,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.first_ta
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
     host_variable,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.hosts import NOT_READ
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import (
     RunFolder,
     new_token,
@@ -71,7 +72,7 @@ class ActionModule(FirstTask):
                 none, "Compare the spelling with the inventory (ansible-inventory --graph)."
             )
         refuse_unconfirmed(len(hosts), arguments["confirm_above"], arguments["confirmed"])
-        warnings = [_location_warning(name) for name in unlocated]
+        warnings = [_location_warning(name, hostvars[name]) for name in unlocated]
         if not hosts:
             warnings.append(
                 f"{none}. Unless this is a slice of a job, and others have the selected clouds, compare "
@@ -88,11 +89,11 @@ class ActionModule(FirstTask):
         }
 
 
-def _location_warning(name: str) -> str:
-    return (
-        f"{name} is left out, because its account or region is unknown. Set cloud_iam_account_id and "
-        "cloud_iam_region for this host."
-    )
+def _location_warning(name: str, known: t.Mapping[str, t.Any]) -> str:
+    # What the fleet file sets does not reach the host of a cloud that could not be read.
+    why_not_read = _text(known, NOT_READ)
+    remedy = why_not_read or "Set cloud_iam_account_id and cloud_iam_region for this host."
+    return f"{name} is left out, because its account or region is unknown. {remedy}"
 
 
 def _select(selection: Selection, names: list[str], hostvars: t.Any) -> tuple[list[str], list[str]]:

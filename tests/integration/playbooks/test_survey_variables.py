@@ -261,15 +261,27 @@ def test_a_slice_may_have_none_of_them(play: Play, playbook: str, tmp_path: Path
         assert set(published(run, "anyscale_onboard")["counts"].values()) == {0}
 
 
+@pytest.mark.parametrize(
+    ("variables", "remedy"),
+    [
+        pytest.param(
+            {}, "Set cloud_iam_account_id and cloud_iam_region for this host", id="written"
+        ),
+        pytest.param({"anyscale_not_read": "It was deleted."}, "It was deleted.", id="not read"),
+    ],
+)
 def test_a_cloud_in_no_known_region_is_left_out_with_a_warning(
-    running_sandbox: Sandbox, tmp_path: Path
+    running_sandbox: Sandbox, tmp_path: Path, variables: Json, remedy: str
 ) -> None:
+    """With what there is to do about it: of a cloud that is not read, nothing that is set counts."""
     cloud = FLEET[0]
-    inventory = inventory_file(tmp_path, running_sandbox, [cloud], cloud_iam_region=None)
+    given = {"cloud_iam_region": None, **variables}
+    inventory = inventory_file(tmp_path, running_sandbox, [cloud], **given)
     answers = ("-e", "fleet_regions=us-west-2", "-e", "fleet_allow_empty_selection=true")
     run = run_playbook(running_sandbox, "onboard", inventory, *answers)
     [selection] = run.named("Select clouds")
-    assert f"{cloud.name} is left out, because its account or region" in selection["warnings"][0]
+    told = f"{cloud.name} is left out, because its account or region is unknown. {remedy}"
+    assert told in selection["warnings"][0]
     assert (selection["hosts"], run.operations) == ([], {})
 
 
