@@ -5,8 +5,10 @@
 """What the variables of a cloud want of each resource, as one digest: onboard notes it for the clouds
 that it has converged, and heal converges none that has another one.
 
-This plugin util is private to the collection. Pure. How a cloud is reached is not in it, so no secret
-either. What is not set is left out, so that a new variable, which no cloud sets yet, changes no digest.
+This plugin util is private to the collection. Pure. How a cloud is reached is not in it, so no credential
+either. It has no key: who reads it can try guesses, and a short secret of a compute config can be
+guessed, so only its owner may read where it is kept. What is not set is left out, so that a new
+variable, which no cloud sets yet, changes no digest.
 """
 
 from __future__ import annotations
