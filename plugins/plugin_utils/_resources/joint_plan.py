@@ -69,22 +69,29 @@ def _add_warnings(
             cloud.plans[one] = dataclasses.replace(plan, warnings=(*plan.warnings, *more))
 
 
-def refuse_with_others_of_role(clouds: t.Iterable[Cloud]) -> None:
+def refuse_with_others_of_role(
+    clouds: t.Iterable[Cloud], refused: t.Container[Cloud] | None = None
+) -> list[Cloud]:
     """Refuse to revoke the access of a role that is also that of a refused cloud: the clusters of
-    that cloud, which is to be left as it is, would lose it too.
+    that cloud, which is to be left as it is, would lose it too. Returns all clouds of such roles.
+
+    refused: those that count as refused; else those that have failed.
     """
     of_role: dict[tuple[str, str], list[Cloud]] = {}
     for cloud in clouds:
         for role in cloud.revoked_roles:
             identity = role_identity(cloud.settings.account_id, role)
             of_role.setdefault(identity, []).append(cloud)
+    found: dict[Cloud, None] = {}
     for (_account_id, name), sharing in of_role.items():
-        refused = [cloud.name for cloud in sharing if cloud.error]
-        if refused:
-            names = summarize_names(refused)
+        first = [one for one in sharing if (one.error if refused is None else one in refused)]
+        if first:
+            names = summarize_names([cloud.name for cloud in first])
             message = f"Role {name} is also that of {names}, which cannot be offboarded."
             for cloud in sharing:
                 cloud.error = cloud.error or RefusedError(message, "Correct that first.")
+            found |= dict.fromkeys(sharing)
+    return list(found)
 
 
 def predict_for_others(resource: Resource, plan: Plan, clouds: t.Collection[Cloud]) -> None:

@@ -18,6 +18,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
     Saved,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.joint_plan import (
+    refuse_with_others_of_role,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import (
     Cloud,
     Resource,
@@ -28,7 +31,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resou
 class JointReconciler(Reconciler[t.Any]):
     """A resource and what several clouds want of it. Each cloud's guard judges what that cloud needs by
     itself, as it did when the run was planned: a cloud that is refused fails alone, and what it wants
-    is left out.
+    is left out. With state absent, nothing is taken from a role that is also that of a refused cloud.
     """
 
     def __init__(
@@ -79,20 +82,24 @@ class JointReconciler(Reconciler[t.Any]):
         return self._together.display(document)
 
     def _judge(self, live: Live) -> bool:
-        """Leave out the clouds whose own change is not possible or not permitted. Returns whether there
-        are any.
+        """Leave out the clouds whose own change is not possible or not permitted, and those that would
+        take away what these need. Returns whether there are any.
         """
-        permitted = []
-        for cloud, own in self._own.items():
-            with refusing([cloud]):
-                own.checked(live)
-                permitted.append(cloud)
-        refused = [cloud for cloud in self._own if cloud not in permitted]
+        refused = [cloud for cloud in self._own if not self._is_permitted(cloud, live)]
+        if self._resource.state == "absent":
+            refused += refuse_with_others_of_role(self._own, refused)
         if refused:
             self._leave_out(refused)
-            self._own = {cloud: self._own[cloud] for cloud in permitted}
+            self._own = {cloud: own for cloud, own in self._own.items() if cloud not in refused}
             self._put_together()
         return bool(refused)
+
+    def _is_permitted(self, cloud: Cloud, live: Live) -> bool:
+        """Whether a cloud's own change is. Else the reason is the cloud's error."""
+        with refusing([cloud]):
+            self._own[cloud].checked(live)
+            return True
+        return False
 
     def _put_together(self) -> None:
         self._together = self._resource.reconciler(list(self._own), fresh=True)

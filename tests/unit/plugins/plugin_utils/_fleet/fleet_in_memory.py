@@ -100,8 +100,8 @@ class World:
     roles that it grants something.
 
     limit: the most roles in a document. errors: by the step (``load``, ``guard``, ``write``) and the
-    resource, for ``plan`` and ``judge`` the role, for ``connect`` the ID of the cloud. calls: the steps
-    that were taken. asked, registrations: the roles, and all that is registered, that have been read,
+    resource, for ``plan`` the role, for ``judge`` the cloud, for ``connect`` its ID. calls: the steps that
+    were taken. asked, registrations: the roles, and all that is registered, that have been read,
     by the ID of the cloud. meanwhile: called with each step.
     """
 
@@ -238,10 +238,10 @@ class _Resource(Resource):
         roles = [t.cast(str, settings.role).rpartition("/")[2] for settings in wants]
         takes_away = bucket_stages_of(wants[0], self.state).get(self.stage, self.state == "absent")
 
-        def guard_of(role: str) -> PolicyGuard[LivePolicy]:
+        def guard_of(cloud: Cloud) -> PolicyGuard[LivePolicy]:
             def guard(_live: LivePolicy, _plan: Plan) -> None:
                 world.step("guard", name)
-                world.step("judge", role)
+                world.step("judge", cloud.name)
 
             return guard
 
@@ -251,7 +251,7 @@ class _Resource(Resource):
                 _Planner(world, name, role, "absent" if takes_away else "present")
                 for role in dict.fromkeys(roles)
             ],
-            [guard_of(role) for role in dict.fromkeys(roles)],
+            [guard_of(cloud) for cloud in clouds],
             [str(cloud.settings.cloud_id) for cloud in clouds],
             clock=world.clock,
         )

@@ -679,6 +679,7 @@ def test_a_batch_writes_nothing_for_clouds_of_later_batches(tmp_path: Path) -> N
 
 
 REFUSED = RefusedError("No.")
+ROLE_OF_A = "Role ray is also that of a, which cannot be offboarded."
 ORDERS = pytest.mark.parametrize("names", ["abc", "cba"])
 
 
@@ -740,6 +741,24 @@ def test_what_a_cloud_loses_meanwhile_is_judged_before_it_gets_it_again(
     engine.converge(dict.fromkeys(clouds))
     assert failures(clouds) == {"a": "No."}
     assert sorted(world.documents["bucket data"]) == ["b", "c"]
+
+
+@ORDERS
+@pytest.mark.parametrize("read_back", [False, True], ids=["confirmed later", "read back"])
+def test_a_role_keeps_what_a_cloud_needs_that_is_refused_at_the_write(
+    tmp_path: Path, names: str, read_back: bool
+) -> None:
+    """Also where it is another cloud that is to lose it. Those with another role lose theirs."""
+    world = World(bucket__data=["ray", "c", "other"])
+    roles = {"a": "ray", "b": "ray", "c": "c"}
+    clouds = [cloud_of(name, tmp_path, bucket="data", role=roles[name]) for name in names]
+    engine = engine_of(world, state="absent", stages=["bucket"])
+    engine.plan(clouds)
+    world.errors["judge", "a"] = REFUSED
+    [one] = engine.converge(dict.fromkeys(clouds), read_back)
+    assert failures(clouds) == {"a": "No.", "b": ROLE_OF_A}
+    assert [cloud.name for cloud in one.clouds] == ["c"]
+    assert world.documents["bucket data"] == ["ray", "other"]
 
 
 def test_documents_are_dropped_if_nobody_needs_them(tmp_path: Path) -> None:
@@ -1078,3 +1097,40 @@ def test_what_was_overwritten_is_restored_without_what_is_refused_now(
     [one] = done
     assert one.clouds == clouds
     assert one.wanting == [cloud for cloud in clouds if cloud.name != "a"]
+
+
+@ORDERS
+@pytest.mark.parametrize("read_back", [False, True], ids=["confirmed later", "read back"])
+def test_what_another_writer_gave_a_role_again_is_left_to_a_cloud_that_is_refused_now(
+    tmp_path: Path, names: str, read_back: bool
+) -> None:
+    """It may need it. Those with another role lose theirs."""
+    world = World(bucket__data=["ray", "c", "other"])
+    roles = {"a": "ray", "b": "ray", "c": "c"}
+    clouds = [cloud_of(name, tmp_path, bucket="data", role=roles[name]) for name in names]
+    engine = engine_of(world, state="absent", stages=["bucket"])
+    engine.plan(clouds)
+
+    def overwrite(step: str, name: str) -> None:
+        if step == "written" and len(world.names("write")) == 1:
+            world.documents["bucket data"] = ["ray", "c", "other", "Theirs"]
+            world.errors["judge", "a"] = REFUSED
+
+    world.meanwhile = overwrite
+    engine.confirm(engine.converge(dict.fromkeys(clouds), read_back))
+    assert failures(clouds) == {"a": "No.", "b": ROLE_OF_A}
+    assert world.documents["bucket data"] == ["ray", "other", "Theirs"]
+
+
+def test_what_was_revoked_for_clouds_that_failed_since_is_revoked_again(tmp_path: Path) -> None:
+    """Their roles have lost it, and one of them is refused by nothing that the policy needs."""
+    world = World(bucket__data=["ray", "other"], trust__ray=["ray"])
+    clouds = [cloud_of(name, tmp_path, bucket="data", role="ray") for name in "ab"]
+    engine = engine_of(world, state="absent", stages=["trust", "bucket"])
+    engine.plan(clouds)
+    world.errors["write", "trust ray"] = DENIED
+    done = engine.converge(dict.fromkeys(clouds))
+    world.documents["bucket data"] = ["ray", "other", "Theirs"]
+    engine.confirm(done)
+    assert failures(clouds) == dict.fromkeys("ab", "Denied.")
+    assert world.documents["bucket data"] == ["other", "Theirs"]
