@@ -74,6 +74,9 @@ options:
         attaches O(policy_arn), unless the role's own policies grant the access already; then the
         role leaves the managed statement in the bucket's policy. Unmanaged statements of the bucket
         policy stay. It is the way for a bucket whose policy is full, or is another team's.
+      - From a managed statement that allows the role more than is wanted, such as for another cloud
+        with the same role, V(role_policy) takes the role only if its own policies allow the same.
+        Else the role stays in it, with a warning.
       - A role that moves from one way to the other has access all the time. Between the two changes,
         the module waits 10 seconds, since a change of IAM takes time to
         L(count everywhere,

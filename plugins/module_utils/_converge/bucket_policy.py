@@ -304,23 +304,30 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
 
     def in_doubt(self, live: LiveBucketPolicy) -> list[RoleReference]:
         """The roles whose own policies the plan depends on: those without all access by the bucket's
-        policy, or all that lose it, since it is said what they keep.
+        policy; those that lose it, since it is said what they keep; and those to which it allows more
+        than their own policies are going to allow at least.
         """
-        if not self.counts_own:
-            return []
         known = [one for one in self.roles if isinstance(live.roles.get(one), Role)]
-        if self.state == "absent" or not known:
+        if not known or not (self.counts_own or self.state == "released"):
+            return []
+        if self.state == "absent":
             return known
         wanted = self._want_of(live, known, live.document)
         raws = statements_of(live.document)
-        return [
-            reference
-            for reference, role in zip(known, wanted.roles, strict=True)
-            if not bucket_policy_plan.has_access(raws, role, wanted)
-        ]
+        in_doubt = (
+            bucket_policy_plan.staying(raws, wanted)
+            if self.state == "released"
+            else [
+                one for one in wanted.roles if not bucket_policy_plan.has_access(raws, one, wanted)
+            ]
+        )
+        by_role = dict(zip(wanted.roles, known, strict=True))
+        return [by_role[role] for role in in_doubt]
 
     def _wanted(self, live: LiveBucketPolicy, document: Document) -> bucket_want.Wanted:
         wanted = self._want_of(live, self.roles, document)
+        if self.state == "released":
+            return dataclasses.replace(wanted, identities=self._own_of(live, wanted.roles))
         pairs = wanted.pairs_of_any_access() if self.state == "absent" else wanted.pairs()
         own_grants, own_denies, limits, unread = {}, {}, {}, {}
         for reference, role in zip(self.roles, wanted.roles, strict=True):
@@ -344,10 +351,23 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
             wanted, own_grants=own_grants, own_denies=own_denies, limits=limits, unread=unread
         )
 
+    def _own_of(self, live: LiveBucketPolicy, roles: t.Sequence[Role]) -> dict[str, Identity]:
+        """The own policies of roles as they are going to be, by ARN, as far as they were read."""
+        found = [live.identities.get(reference) for reference in self.roles]
+        return {
+            role.arn: self._as_it_will_be(identity)
+            for role, identity in zip(roles, found, strict=True)
+            if isinstance(identity, Identity)
+        }
+
     def _as_it_will_be(self, identity: Identity) -> Identity:
-        """The own policies of a role, without what another stage of the same task takes away."""
-        if self.state != "absent":
+        """The own policies of a role, without what another stage of the same task takes away: with a
+        managed policy that is kept or attached, the statements in the inline one.
+        """
+        keeps_inline = self.state == "released" and not self.policy_arn
+        if self.state == "present" or keeps_inline:
             return identity
+        detached = self.policy_arn if self.state == "absent" else None
         is_revoked = bucket_want.OfBucket(self.store.bucket)
         policies = [
             dataclasses.replace(
@@ -357,7 +377,7 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
             if named.name == self.policy_name
             else named
             for named in identity.policies
-            if named.name != self.policy_arn
+            if named.name != detached
         ]
         return dataclasses.replace(identity, policies=tuple(policies))
 

@@ -15,6 +15,9 @@ import dataclasses
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import is_unique_id, parse_arn
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_only_grant import (
+    only_granted_by,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_still_granted import (
     what_still_grants,
 )
@@ -24,7 +27,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket
     Wanted,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError, option
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy import condition_lists
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.bucket_access import (
     grants,
@@ -133,15 +136,49 @@ def _absent(document: Document, wanted: Wanted) -> Plan:
 
 
 def _released(document: Document, wanted: Wanted) -> Plan:
-    """The roles have access by their own policies, and leave our statements here."""
+    """The roles have access by their own policies, and leave our statements here, but those that allow
+    them more: they may be for other clouds with the same roles.
+    """
     raws = statements_of(document)
-    warnings = _check_denies(raws, wanted)
-    ours = [raw for raw in raws if _is_of_ours(raw, wanted)]
-    kept = [_without_roles(raw, wanted) if raw in ours else raw for raw in raws]
-    left = [raw for raw in kept if raw is not None]
+    warnings = (*_check_denies(raws, wanted), *_warn_of_staying(raws, wanted))
+    left = [rest for raw in raws if (rest := _without_leaving(raw, wanted)) is not None]
     after = with_statements(document, _without_dangling(left, wanted))
     reasons = ["access_in_bucket_policy"] * (left != raws)
     return _plan(document, after, wanted, reasons, warnings)
+
+
+def staying(raws: t.Iterable[RawStatement], wanted: Wanted) -> list[Role]:
+    """The roles that do not leave all our statements."""
+    return list(dict.fromkeys(role for raw in raws for role in _staying(raw, wanted)))
+
+
+def _staying(raw: RawStatement, wanted: Wanted) -> dict[Role, tuple[str, ...]]:
+    """The roles that do not leave a statement of ours, each with what it would lose."""
+    if not _is_of_ours(raw, wanted) or _is_within_ours(raw, wanted):
+        return {}
+    named = [role for role in wanted.roles if _without_roles(raw, wanted, [role]) != raw]
+    found = {role: only_granted_by(raw, role, wanted) for role in named}
+    return {role: actions for role, actions in found.items() if actions}
+
+
+def _without_leaving(raw: RawStatement, wanted: Wanted) -> RawStatement | None:
+    """A statement without the roles that leave it, if it is ours."""
+    if not _is_of_ours(raw, wanted):
+        return raw
+    kept = _staying(raw, wanted)
+    return _without_roles(raw, wanted, [role for role in wanted.roles if role not in kept])
+
+
+def _warn_of_staying(raws: list[RawStatement], wanted: Wanted) -> t.Iterator[str]:
+    for index, raw in enumerate(raws):
+        for role, actions in _staying(raw, wanted).items():
+            yield (
+                f"{describe_statement(raw, index)} allows {role.arn} {', '.join(actions)}, and the "
+                "role's own policies do not certainly allow the same. The role leaves that statement "
+                f"only if they do. Set {option('preset', 'cloud_iam_bucket_actions')} and "
+                f"{option('prefix', 'cloud_iam_bucket_prefix')} to what all clusters with the role "
+                "need, or take the role out of that statement."
+            )
 
 
 def _plan(
@@ -359,16 +396,17 @@ def _refuse_last_exceptions(document: Document, wanted: Wanted) -> None:
             )
 
 
-def _without_roles(raw: RawStatement, wanted: Wanted) -> RawStatement | None:
-    """A statement without the roles, where it allows them something by name."""
+def _without_roles(
+    raw: RawStatement, wanted: Wanted, roles: t.Sequence[Role] | None = None
+) -> RawStatement | None:
+    """A statement without the roles, or without these, where it allows them something by name."""
     if raw["Effect"] != "Allow":
         return raw
-    removed = {role.arn for role in wanted.roles} | {
-        role.unique_id for role in wanted.roles if role.unique_id
-    }
-    sessions = tuple(role.sessions for role in wanted.roles)
+    roles = wanted.roles if roles is None else roles
+    removed = {role.arn for role in roles} | {role.unique_id for role in roles if role.unique_id}
+    sessions = tuple(role.sessions for role in roles)
     left = without_principals(raw, "AWS", lambda name: name in removed or name.startswith(sessions))
-    for role in wanted.roles:
+    for role in roles:
         left = left and condition_lists.without_role(left, role)
     return left
 

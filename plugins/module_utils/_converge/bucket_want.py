@@ -16,6 +16,7 @@ import re
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import Identity
 
 SID = "AnyscaleClusterAccess"
 # Of the number that follows our Sid where another statement has it.
@@ -40,9 +41,9 @@ PRESETS = {
 }
 # Object actions without Object in their name.
 _OTHER_OBJECT_ACTIONS = (
-    "s3:ListMultipartUploadParts",
-    "s3:AbortMultipartUpload",
-    "s3:BypassGovernanceRetention",
+    "s3:listmultipartuploadparts",
+    "s3:abortmultipartupload",
+    "s3:bypassgovernanceretention",
 )
 
 
@@ -58,12 +59,13 @@ class Wanted:
     """What one task wants of a bucket's policy.
 
     roles: which get (or lose) access; state: ``released`` takes them out of our own statements
-    alone; actions: what each is granted; prefix: of the objects that it is granted on; arns: the
-    ARNs of existing principals, by unique id;
+    alone, where their own policies allow the same; actions: what each is granted; prefix: of the
+    objects that it is granted on; arns: the ARNs of existing principals, by unique id;
     own_grants: the statements of their own policies that grant it, by ARN, for roles that have it
     all by these (with ``absent``, any of it); own_denies: those that deny some of it; limits: by ARN,
     where no statement denies it, but the role's boundary does not allow it; unread: why these are
-    not known, by ARN;
+    not known, by ARN; identities: with ``released``, the own policies of roles as they are going to
+    be, by ARN, where these decide;
     dangling: unique ids of deleted principals in the policy; prune: remove these from unmanaged
     statements too;
     sid: the Sid of our statement in this policy, which ``decide`` determines.
@@ -80,6 +82,7 @@ class Wanted:
     own_denies: t.Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     limits: t.Mapping[str, Limit] = dataclasses.field(default_factory=dict)
     unread: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    identities: t.Mapping[str, Identity] = dataclasses.field(default_factory=dict)
     arns: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     dangling: frozenset[str] = frozenset()
     prune: bool = False
@@ -111,7 +114,7 @@ class Wanted:
     def pairs(self) -> list[tuple[str, str]]:
         """Each action with the resource that it applies to."""
         return [
-            (action, self.objects_arn if _is_object_action(action) else self.bucket_arn)
+            (action, self.objects_arn if is_object_action(action) else self.bucket_arn)
             for action in self.actions
         ]
 
@@ -147,5 +150,7 @@ class OfBucket:
         return is_s3 and fields[4].partition("/")[0] == self.bucket
 
 
-def _is_object_action(action: str) -> bool:
-    return action in _OTHER_OBJECT_ACTIONS or ("Object" in action and "Bucket" not in action)
+def is_object_action(action: str) -> bool:
+    """Whether an action is on objects, by its name, of which the case does not count."""
+    name = action.lower()
+    return name in _OTHER_OBJECT_ACTIONS or ("object" in name and "bucket" not in name)

@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import (
+    PRESETS,
     Wanted,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.bucket_access import (
@@ -272,6 +273,45 @@ def test_a_role_moves_there_and_back_without_a_moment_without_access(
     assert all(seen)
     assert clock.slept >= 20
     assert there["granted_by"] != back["granted_by"] == {ROLE_ARN: [SID]}
+
+
+READ = {**OWN_GRANT, "Action": list(PRESETS["read_only"])}
+# What the role has by its own policies, by the name of the inline one; what it is to have; whether it
+# leaves our statement, which allows it more, and what is changed besides.
+LEAVING: dict[str, tuple[dict[str, Json], bool, bool, list[str]]] = {
+    "they allow less": ({"ops": READ}, False, False, []),
+    "they are going to allow less": ({}, False, False, ["access_missing"]),
+    "they allow as much": ({"ops": OWN_GRANT}, False, True, []),
+    "they allow as much, by ours": ({SID: OUR_OWN}, False, True, []),
+    "they allow as much, by ours, which goes": (
+        {SID: OUR_OWN},
+        True,
+        False,
+        ["access_missing", "access_in_role_policy"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LEAVING)
+def test_a_role_leaves_our_statement_if_its_own_policies_allow_as_much(
+    scene: Sandbox, run_module: Run, case: str
+) -> None:
+    own, by_managed, leaves, reasons = LEAVING[case]
+    put_bucket_policy(scene, BUCKET, policy(EXPORT, OURS))
+    for name, statement in own.items():
+        put_own(scene, statement, name=name)
+    options: Json = {**BY_ROLE, "preset": "read_only"}
+    if by_managed:
+        options["policy_arn"] = attach(scene, READ, attached=False)
+    expected = [*reasons, *["access_in_bucket_policy"] * leaves]
+    found = (
+        converge(scene, run_module, MODULE, expected, **options)
+        if expected
+        else run_module(MODULE, **options)
+    )
+    assert found["reasons"] == expected
+    assert any("s3:PutObject" in text for text in found["warnings"]) is not leaves
+    assert stored(scene) == ([EXPORT] if leaves else [EXPORT, OURS])
 
 
 def test_an_unmanaged_statement_of_the_bucket_stays(scene: Sandbox, run_module: Run) -> None:

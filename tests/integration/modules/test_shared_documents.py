@@ -231,3 +231,45 @@ def test_what_a_refused_cloud_wants_is_not_written(sandbox: Sandbox) -> None:
     engine_runs.converge({name: registered(sandbox, scene, name, **BUCKET) for name in names})
     written = json.dumps(bucket_policy_of(sandbox, "ray-shared"))
     assert [f"ray-{name}" in written for name in names] == [False, True, True]
+
+
+LESS = {**BY_ROLE_POLICY, "bucket_actions": "read_only"}
+# What is registered for the cloud that needs more, who is in the run, and whether the role stays.
+MOVES: dict[str, tuple[dict[str, Json], tuple[str, ...], bool]] = {
+    "it is refused": ({"one": ELSEWHERE}, ("one", "two"), True),
+    "it is not in the run": ({}, ("two",), True),
+    "it gets more by the same run": ({}, ("one", "two"), False),
+}
+
+
+@pytest.mark.parametrize("is_reversed", [False, True], ids=["in order", "reversed"])
+@pytest.mark.parametrize("case", MOVES)
+def test_a_role_keeps_what_another_cloud_needs(
+    sandbox: Sandbox, case: str, is_reversed: bool
+) -> None:
+    """If a cloud with the same role moves to a policy of the role that grants less."""
+    told, names, stays = MOVES[case]
+    scene = Scene(
+        {"one": BY_ROLE_POLICY, "two": LESS},
+        with_buckets,
+        SAME_ROLE,
+        told,
+        before={"one": BUCKET},
+        failed=["one"] if told else [],
+    )
+    arranged(sandbox, scene)
+    before = bucket_policy_of(sandbox, "ray-shared")
+    clouds = {
+        name: registered(sandbox, scene, name, **scene.clouds[name])
+        for name in sorted(names, reverse=is_reversed)
+    }
+    for changed, check_mode in (("would_change", True), ("changed", False)):
+        outcomes = engine_runs.converge(clouds, check_mode=check_mode, confirm=False)
+        states = scene.states(changed)
+        assert {name: one["state"] for name, one in outcomes.items()} == {
+            name: states[name] for name in names
+        }, outcomes
+        assert not stays or "s3:PutObject" in str(outcomes["two"]["warnings"])
+    assert bucket_policy_of(sandbox, "ray-shared") == (before if stays else None)
+    again = engine_runs.converge(clouds, confirm=False)
+    assert not any(one["changed"] for one in again.values())

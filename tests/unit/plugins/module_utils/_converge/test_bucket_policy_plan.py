@@ -39,6 +39,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality
     canonical,
     policies_equal,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
+    Identity,
+    NamedPolicy,
+)
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
     ACCOUNT,
     ANYSCALE_CLOUDFORMATION,
@@ -241,7 +245,7 @@ MISSED = {
         grant(Action=[action.upper() for action in EIGHT])
     ],
     "by NotAction": [grant(Action=None, NotAction="s3:PutBucketPolicy")],
-    "under a Condition": [grant(Condition={"Bool": {"aws:SecureTransport": "true"}})],
+    "under a Condition": [grant(Condition={"StringEquals": {"aws:SourceVpc": "vpc-1"}})],
     "in part under a Condition": [
         grant(Action=EIGHT[1:]),
         grant(
@@ -319,7 +323,7 @@ def test_our_statement_keeps_its_place() -> None:
 
 OURS_EDITED = {
     "an action taken out": ours(Action=EIGHT[1:]),
-    "a Condition put in": ours(Condition={"Bool": {"aws:SecureTransport": "true"}}),
+    "a Condition put in": ours(Condition={"StringEquals": {"aws:SourceVpc": "vpc-1"}}),
     "its resources narrowed": ours(Resource=[BUCKET_ARN, f"{BUCKET_ARN}/x/*"]),
     "its objects taken out": ours(Resource=BUCKET_ARN),
     "everybody put in": ours(ROLE, "*"),
@@ -385,7 +389,7 @@ UNASKED_IN_OURS = {
     "one action less": ours(ROLE_B, Action=EIGHT[1:]),
     "one action more": ours(ROLE_B, Action=[*EIGHT, "s3:GetObjectVersion"]),
     "all actions": ours(ROLE_B, Action="s3:*"),
-    "all, under a Condition": ours(ROLE_B, Condition={"Bool": {"aws:SecureTransport": "true"}}),
+    "all, under a Condition": ours(ROLE_B, Condition={"StringEquals": {"aws:SourceVpc": "vpc-1"}}),
     "all, on the objects alone": ours(ROLE_B, Resource=OBJECTS_ARN),
     "less, as everybody has": ours("*", **READS_PUBLIC),
 }
@@ -1096,6 +1100,76 @@ def test_a_role_leaves_our_statements_alone(case: str) -> None:
     plan = decided(policy(*before), state="released")
     assert [canonical(raw) for raw in left(plan)] == [canonical(raw) for raw in after]
     assert plan.reasons == (("access_in_bucket_policy",) if before != after else ())
+
+
+READ_ONLY = bucket_want.PRESETS["read_only"]
+MORE = ("s3:PutObject", "s3:DeleteObject")
+ON_PREFIX = f"{BUCKET_ARN}/team-a/*"
+# What is wanted, what the role's own policies allow beside it, and what they do not that ours does.
+STAYING: dict[str, tuple[dict[str, t.Any], list[Raw], str]] = {
+    "more actions": ({"actions": READ_ONLY}, [], "s3:DeleteObject"),
+    "more objects": ({"prefix": "team-a/"}, [], "s3:GetObject"),
+    "more actions, some of them by a role policy": (
+        {"actions": READ_ONLY},
+        [allow(Action=["s3:PutObject", "s3:List*", "s3:AbortMultipartUpload"], Resource="*")],
+        "ray-team-a s3:DeleteObject, and",
+    ),
+    "more actions, by a role policy that may not apply": (
+        {"actions": READ_ONLY},
+        [
+            allow(
+                Action="s3:*", Resource="*", Condition={"StringEquals": {"aws:SourceVpc": "vpc-1"}}
+            )
+        ],
+        "s3:DeleteObject",
+    ),
+    "more actions, all of them by a role policy": (
+        {"actions": READ_ONLY},
+        [
+            allow(Action="s3:List*", Resource=[BUCKET_ARN, OBJECTS_ARN]),
+            allow(Action=[*MORE, "s3:AbortMultipartUpload"], Resource=OBJECTS_ARN),
+        ],
+        "",
+    ),
+    "more objects, all of them by a role policy": (
+        {"prefix": "team-a/"},
+        [allow(Action="s3:*Object*", Resource=OBJECTS_ARN), allow(Action="s3:*", Resource="*")],
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", STAYING)
+def test_a_role_stays_where_its_own_policies_allow_less(case: str) -> None:
+    """Another cloud may need it. Other roles, and narrower statements of ours, are left alone."""
+    changes, own, lost = STAYING[case]
+    identities = {ROLE: Identity((NamedPolicy("own", policy(*own)),))} if own else {}
+    narrow = ours(Sid=f"{SID}2", Action=["s3:GetObject"], Resource=[ON_PREFIX])
+    before = policy(ours(ROLE_ID, ROLE_B), narrow)
+    plan = decided(before, state="released", identities=identities, **changes)
+    assert left(plan) == [ours(ROLE_ID, ROLE_B) if lost else ours(ROLE_B)]
+    assert [(lost in text, ROLE in text) for text in plan.warnings[:1]] == [(True, True)] * bool(
+        lost
+    )
+
+
+@pytest.mark.parametrize(
+    ("element", "value"),
+    [
+        ("Action", "s3:*"),
+        ("Action", "s3:putobject"),
+        ("NotAction", "s3:DeleteBucket"),
+        ("NotResource", f"{BUCKET_ARN}/private/*"),
+        ("Resource", f"{BUCKET_ARN}*"),
+    ],
+)
+def test_a_role_stays_in_a_statement_of_ours_that_was_widened(element: str, value: str) -> None:
+    widened = {**ours(), element: value}
+    if element.startswith("Not"):
+        del widened[element.removeprefix("Not")]
+    plan = decided(policy(widened), state="released", actions=READ_ONLY)
+    assert not plan.changed
+    assert "do not certainly allow the same" in plan.warnings[0]
 
 
 def test_a_role_that_is_denied_is_not_released() -> None:

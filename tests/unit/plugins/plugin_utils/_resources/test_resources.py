@@ -338,6 +338,11 @@ WAYS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], bool]] = {
     ),
     "one": ({"bucket_grant": "role_policy"}, {"bucket_grant": "role_policy"}, False),
     "one, and any": ({"bucket_grant": "role_policy"}, {}, False),
+    "one, for other actions, of which the more count": (
+        {"bucket_grant": "role_policy"},
+        {"bucket_grant": "role_policy", "bucket_actions": "read_only"},
+        False,
+    ),
     "two, of two roles": (
         {"bucket_grant": "role_policy"},
         {"bucket_grant": "bucket_policy", "role": "other"},
