@@ -26,8 +26,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import Clock
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.writer import (
+    OptionsAtWrite,
     Writer,
-    params_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.done import Done
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import refusing
@@ -93,7 +93,8 @@ class Confirmation:
                 return
             # What was written for a cloud that has failed since is put back as well.
             reconciler = self._writer.reconciler_of(one)
-            again = confirm(reconciler, unconfirmed, params_of(one.wanting), one.journal)
+            params = OptionsAtWrite(lambda: one.wanting)
+            again = confirm(reconciler, unconfirmed, params, one.journal)
         one.found = dataclasses.replace(
             one.found,
             reasons=tuple(dict.fromkeys((*one.found.reasons, *again.reasons))),

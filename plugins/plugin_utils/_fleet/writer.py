@@ -55,7 +55,8 @@ class Writer:
 
     def save(self, one: Done, clouds: t.Collection[Cloud], read_back: bool) -> None:
         """Write a resource for all clouds that want it."""
-        resource, journal, params = one.resource, one.journal, params_of(one.clouds)
+        resource, journal = one.resource, one.journal
+        params = OptionsAtWrite(lambda: one.pending)
         one.wanting = resource.wanting(clouds)
         reconciler = self.reconciler_of(one)
         live = t.cast(Live, resource.live)
@@ -94,6 +95,24 @@ class Writer:
     def kept(self, plan: Plan) -> Plan:
         """What is kept of the plan of a resource that is written."""
         return plan if self._keeps_documents else plan.without_documents()
+
+
+class OptionsAtWrite(t.Mapping[str, t.Any]):
+    """The options for the backup and the lock, of the clouds that are left when they are used: just before
+    the write, some may be refused.
+    """
+
+    def __init__(self, clouds: t.Callable[[], t.Sequence[Cloud]]) -> None:
+        self._clouds = clouds
+
+    def __getitem__(self, name: str) -> t.Any:
+        return params_of(self._clouds())[name]
+
+    def __iter__(self) -> t.Iterator[str]:
+        return iter(params_of(self._clouds()))
+
+    def __len__(self) -> int:
+        return len(params_of(self._clouds()))
 
 
 def params_of(clouds: t.Sequence[Cloud]) -> t.Mapping[str, t.Any]:

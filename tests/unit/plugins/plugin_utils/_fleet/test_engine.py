@@ -9,6 +9,7 @@ that want it, and fails the clouds of what failed, and no others.
 from __future__ import annotations
 
 import dataclasses
+import json
 import threading
 import time
 import typing as t
@@ -698,8 +699,23 @@ def test_a_cloud_that_is_refused_at_the_write_fails_alone(
     assert failures(list(clouds.values())) == {"a": "No."}
     assert one.clouds == one.wanting == [clouds[name] for name in names if name != "a"]
     assert sorted(world.documents["bucket data"]) == ["b", "c", "other"]
-    backup = Path(one.journal.last_backup["backup_file"]).read_text(encoding="utf-8")
-    assert ["cld_a" in backup, "cld_b" in backup] == [False, True]
+    backup = json.loads(Path(one.journal.last_backup["backup_file"]).read_text(encoding="utf-8"))
+    left = [name for name in names if name != "a"]
+    assert backup["cloud_names"] == left
+    assert backup["clouds"] == [f"cld_{name}" for name in left]
+
+
+@pytest.mark.parametrize("read_back", [False, True], ids=["confirmed later", "read back"])
+def test_a_backup_that_only_a_refused_cloud_wants_is_not_made(
+    tmp_path: Path, read_back: bool
+) -> None:
+    world = World(bucket__data=["other"])
+    clouds = [cloud_of(name, tmp_path, bucket="data", backup=name == "a") for name in "abc"]
+    engine = engine_of(world, stages=["bucket"])
+    engine.plan(clouds)
+    world.errors["judge", "a"] = REFUSED
+    [one] = engine.converge(dict.fromkeys(clouds), read_back)
+    assert (len(one.journal.written), one.journal.backups) == (1, [])
 
 
 def test_if_all_that_need_it_are_refused_nothing_is_written(tmp_path: Path) -> None:
@@ -1097,6 +1113,11 @@ def test_what_was_overwritten_is_restored_without_what_is_refused_now(
     [one] = done
     assert one.clouds == clouds
     assert one.wanting == [cloud for cloud in clouds if cloud.name != "a"]
+    backups = [
+        json.loads(Path(backup["backup_file"]).read_text(encoding="utf-8"))["cloud_names"]
+        for backup in one.journal.backups
+    ]
+    assert backups == [[*names], [name for name in names if name != "a"]]
 
 
 @ORDERS
