@@ -169,7 +169,9 @@ class RoleAttachment(Resource):
                 f"Set it to the same for these clouds, or {PREFIX}bucket_policy_arn for none that is "
                 "not to have its bucket by it.",
             )
-        return t.cast("Reconciler[t.Any]", first.attachment_reconciler(first.roles[0]))
+        reconciler = t.cast("Reconciler[t.Any]", first.attachment_reconciler(first.roles[0]))
+        reconciler.clouds = tuple(ids_of(clouds))
+        return reconciler
 
 
 class FormerRoleAttachment(RoleAttachment):

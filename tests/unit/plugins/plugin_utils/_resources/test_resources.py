@@ -43,7 +43,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stage
     BUCKET,
     CONFIG,
     FORMER_ATTACHMENT,
+    FORMER_POLICY,
     PROFILE,
+    ROLE_POLICY,
     STAGES,
     TRUST,
 )
@@ -275,6 +277,30 @@ def test_a_trust_policy_is_planned_once_for_each_quota(services: Services) -> No
     reconciler = merged(services, TRUST, clouds)
     assert [planner.quota_chars for planner in reconciler._planners] == [2048, 4096]
     assert reconciler.clouds == ("cld_a", "cld_b", "cld_c")
+
+
+@pytest.mark.parametrize(
+    ("stage", "way"),
+    [
+        (BUCKET, "bucket_policy"),
+        (ROLE_POLICY, "role_policy"),
+        (FORMER_POLICY, "bucket_policy"),
+        (ATTACHMENT, "role_policy"),
+        (FORMER_ATTACHMENT, "bucket_policy"),
+        (PROFILE, "either"),
+    ],
+)
+def test_a_backup_is_of_all_clouds_that_share_the_resource(
+    services: Services, stage: str, way: str
+) -> None:
+    """Each of them finds it for its rollback."""
+    shared: dict[str, t.Any] = {"role": "ray", "bucket": "data", "bucket_grant": way}
+    if stage in (ATTACHMENT, FORMER_ATTACHMENT):
+        shared["bucket_policy_arn"] = ARN_OF_POLICY
+    clouds = [cloud_of(name, **shared) for name in "ab"]
+    found = resources_of(KIND[stage], clouds, services, "present")
+    assert errors(clouds) == {}
+    assert [one.reconciler(one.clouds).clouds for one in found] == [("cld_a", "cld_b")]
 
 
 def test_clouds_without_an_id_are_not_named(services: Services) -> None:
