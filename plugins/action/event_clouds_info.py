@@ -155,7 +155,7 @@ class ActionModule(FirstTask):
             read = CloudVariables(self, self._task.get_play().connection).read(names, True, {})
         return {
             name: cloud
-            for name, cloud in {**read.for_engine, **read.of_role}.items()
+            for name, cloud in read.of_all.items()
             if not cloud.error and not cloud.is_uncovered
         }
 
