@@ -759,17 +759,23 @@ def test_what_a_cloud_loses_meanwhile_is_judged_before_it_gets_it_again(
     assert sorted(world.documents["bucket data"]) == ["b", "c"]
 
 
+def offboarding_with_a_shared_role(tmp_path: Path, names: str) -> tuple[World, list[Cloud], Engine]:
+    """Clouds that share a bucket, planned; a and b have the same role."""
+    world = World(bucket__data=["ray", "c", "other"])
+    roles = {"a": "ray", "b": "ray", "c": "c"}
+    clouds = [cloud_of(name, tmp_path, bucket="data", role=roles[name]) for name in names]
+    engine = engine_of(world, state="absent", stages=["bucket"])
+    engine.plan(clouds)
+    return world, clouds, engine
+
+
 @ORDERS
 @pytest.mark.parametrize("read_back", [False, True], ids=["confirmed later", "read back"])
 def test_a_role_keeps_what_a_cloud_needs_that_is_refused_at_the_write(
     tmp_path: Path, names: str, read_back: bool
 ) -> None:
     """Also where it is another cloud that is to lose it. Those with another role lose theirs."""
-    world = World(bucket__data=["ray", "c", "other"])
-    roles = {"a": "ray", "b": "ray", "c": "c"}
-    clouds = [cloud_of(name, tmp_path, bucket="data", role=roles[name]) for name in names]
-    engine = engine_of(world, state="absent", stages=["bucket"])
-    engine.plan(clouds)
+    world, clouds, engine = offboarding_with_a_shared_role(tmp_path, names)
     world.errors["judge", "a"] = REFUSED
     [one] = engine.converge(dict.fromkeys(clouds), read_back)
     assert failures(clouds) == {"a": "No.", "b": ROLE_OF_A}
@@ -1126,11 +1132,7 @@ def test_what_another_writer_gave_a_role_again_is_left_to_a_cloud_that_is_refuse
     tmp_path: Path, names: str, read_back: bool
 ) -> None:
     """It may need it. Those with another role lose theirs."""
-    world = World(bucket__data=["ray", "c", "other"])
-    roles = {"a": "ray", "b": "ray", "c": "c"}
-    clouds = [cloud_of(name, tmp_path, bucket="data", role=roles[name]) for name in names]
-    engine = engine_of(world, state="absent", stages=["bucket"])
-    engine.plan(clouds)
+    world, clouds, engine = offboarding_with_a_shared_role(tmp_path, names)
 
     def overwrite(step: str, name: str) -> None:
         if step == "written" and len(world.names("write")) == 1:
