@@ -116,39 +116,75 @@ def judge(identity: Identity, action: Action) -> Verdict:
     """Whether a role may perform an action: its policies must allow it, and so must its boundary,
     if it has one.
     """
-    own = _judge(identity.policies, action)
-    if identity.boundary is None:
-        return own
-    within = _judge((identity.boundary,), action)
-    both = all_of(BY_ANSWER[verdict.answer] for verdict in (own, within))
-    return Verdict(
-        _ANSWERS[both],
-        own.statements + within.statements,
-        own.answer == ALLOWED and within.answer != ALLOWED,
-    )
+    return Judge(identity, action.resource, action.context).verdict(action.name)
 
 
-def _judge(policies: t.Iterable[NamedPolicy], action: Action) -> Verdict:
+class Judge:
+    """Judges actions of a role on one resource: whether a statement applies to it is found out once
+    for a hundred of them.
+    """
+
+    def __init__(self, identity: Identity, resource: str, context: RequestContext) -> None:
+        """Take what is known of the requests."""
+        self._own = _candidates(identity.policies, resource, context)
+        boundary = identity.boundary
+        self._within = _candidates([boundary], resource, context) if boundary else None
+
+    def verdict(self, action: str) -> Verdict:
+        """Whether the role may perform an action such as ``s3:GetObject``."""
+        own = _judge(self._own, action)
+        if self._within is None:
+            return own
+        within = _judge(self._within, action)
+        both = all_of(BY_ANSWER[verdict.answer] for verdict in (own, within))
+        return Verdict(
+            _ANSWERS[both],
+            own.statements + within.statements,
+            own.answer == ALLOWED and within.answer != ALLOWED,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Candidate:
+    """A statement that may apply to a resource."""
+
+    policy_name: str
+    index: int
+    raw: RawStatement
+    statement: Statement
+    resource: str
+    context: RequestContext
+
+    @functools.cached_property
+    def match(self) -> MatchedStatement | None:
+        """The statement for the actions that it includes, unless it does not apply."""
+        if not self.statement.overlaps_resource(self.resource):
+            return None
+        whole = self.statement.includes_resource(self.resource)
+        applies = all_of([True if whole else None, are_met(self.statement, self.context)])
+        if applies is False:
+            return None
+        return MatchedStatement(self.policy_name, self.index, self.raw, applies)
+
+
+def _candidates(
+    policies: t.Iterable[NamedPolicy], resource: str, context: RequestContext
+) -> list[_Candidate]:
+    return [
+        _Candidate(named.name, index, raw, statement, resource, context)
+        for named in policies
+        for index, (raw, statement) in enumerate(named.statements)
+    ]
+
+
+def _judge(candidates: t.Iterable[_Candidate], action: str) -> Verdict:
     """Evaluate policies without a boundary: a Deny overrides; otherwise one Allow is enough."""
-    matches = [match for named in policies for match in _matches(named, action)]
+    matches = [
+        candidate.match
+        for candidate in candidates
+        if candidate.statement.includes_action(action) and candidate.match
+    ]
     allowed = any_of([match.applies for match in matches if match.effect == "Allow"])
     denied = any_of([match.applies for match in matches if match.effect == "Deny"])
     answer = all_of([allowed, None if denied is None else not denied])
     return Verdict(_ANSWERS[answer], tuple(matches))
-
-
-def _matches(named: NamedPolicy, action: Action) -> t.Iterator[MatchedStatement]:
-    """The statements of a policy that apply or may apply."""
-    for index, (raw, statement) in enumerate(named.statements):
-        applies = _applies(statement, action)
-        if applies is not False:
-            yield MatchedStatement(named.name, index, raw, applies)
-
-
-def _applies(statement: Statement, action: Action) -> bool | None:
-    if not statement.includes_action(action.name) or not statement.overlaps_resource(
-        action.resource
-    ):
-        return False
-    whole = statement.includes_resource(action.resource)
-    return all_of([True if whole else None, are_met(statement, action.context)])

@@ -28,9 +28,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
     DENIED,
-    Action,
     Identity,
-    judge,
+    Judge,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.request_context import (
     control_plane_context,
@@ -151,17 +150,19 @@ def _missing(facts: Facts, actions: t.Sequence[str]) -> list[str] | None:
     if identity is None:
         return None
 
-    services = {action.partition(":")[0] for action in actions}
-    contexts = {
-        service: control_plane_context(arn, facts.account_id, service, facts.now)
-        for service in services
+    judges = {
+        service: Judge(
+            identity, "*", control_plane_context(arn, facts.account_id, service, facts.now)
+        )
+        for service in {_service(action) for action in actions}
     }
+    return [
+        action for action in actions if judges[_service(action)].verdict(action).answer == DENIED
+    ]
 
-    def is_denied(action: str) -> bool:
-        context = contexts[action.partition(":")[0]]
-        return judge(identity, Action(action, "*", context)).answer == DENIED
 
-    return [action for action in actions if is_denied(action)]
+def _service(action: str) -> str:
+    return action.partition(":")[0]
 
 
 def _named_actions(identity: Identity | None) -> set[str]:
