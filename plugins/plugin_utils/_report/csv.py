@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import functools
 import io
+import operator
 import re
 import typing as t
 
@@ -52,6 +53,7 @@ COLUMNS = (
     "CHANGE",
 )
 DELIMITER = ";"
+_ordered = operator.itemgetter(*COLUMNS)
 
 # A spreadsheet evaluates a cell that begins with one of these as a formula. Some keyboards produce
 # the full-width ones.
@@ -78,8 +80,7 @@ def to_csv(report: Json) -> t.Iterator[str]:
         text.seek(0)
         text.truncate()
         for about in _rows(cloud):
-            row = {**same, **about}
-            writer.writerow([_cell(row[column]) for column in COLUMNS])
+            writer.writerow(map(_cell, _ordered({**same, **about})))
     yield text.getvalue()
 
 
@@ -143,11 +144,7 @@ def _about(found: Finding) -> dict[str, t.Any]:
     }
 
 
-def _cell(value: t.Any) -> str:
-    return "" if value is None else _escape_formula(str(value))
-
-
 @functools.lru_cache(maxsize=1024)  # a fleet repeats most of them: names, titles, statuses
-def _escape_formula(text: str) -> str:
+def _cell(text: str | None) -> str:
     """A text with an apostrophe before each part that a spreadsheet could evaluate as a formula."""
-    return _FORMULA.sub(r"\1\2'", escape_control_chars(text))
+    return _FORMULA.sub(r"\1\2'", escape_control_chars(text or ""))

@@ -12,6 +12,7 @@ them: what somebody registered at AWS or Anyscale must not hide or reorder what 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import typing as t
@@ -124,8 +125,10 @@ def findings_of(cloud: Json) -> t.Iterator[Finding]:
     """The findings of a cloud: first whether it could be audited, then those of each check, each
     followed by those of its further roles.
     """
+    resource_of = functools.cache(functools.partial(_resource, cloud["cloud"] or {}))
+    finding_of = functools.partial(_finding, cloud, _about(cloud), resource_of)
     for check in (_audit_check(cloud), *cloud["checks"]):
-        yield finding_of(cloud, check)
+        yield finding_of(check)
         for role, outcome in _further_roles(check).items():
             about = {
                 "id": check["id"],
@@ -133,12 +136,29 @@ def findings_of(cloud: Json) -> t.Iterator[Finding]:
                 "acknowledged": check.get("acknowledged"),
                 **{key: outcome[key] for key in ("status", "reason", "remedy")},
             }
-            yield finding_of(cloud, about, role)
+            yield finding_of(about, role)
 
 
-def finding_of(cloud: Json, check: Json, subject: str = "") -> Finding:
-    """The finding of one check of a cloud."""
+def _about(cloud: Json) -> dict[str, t.Any]:
+    """What all findings of a cloud have in common."""
     facts = cloud["cloud"] or {}
+    return {
+        "is_permitted": cloud["state"] != NOT_PERMITTED,
+        "cloud_name": _text(cloud["name"]),
+        "cloud_id": _text(facts.get("cloud_id")),
+        "account_id": _text(facts.get("account_id")),
+        "region": _text(facts.get("region")),
+    }
+
+
+def _finding(
+    cloud: Json,
+    about: Json,
+    resource_of: t.Callable[[bool, str], Resource],
+    check: Json,
+    subject: str = "",
+) -> Finding:
+    """The finding of one check of a cloud."""
     title = _title(check, _text(subject))
     return Finding(
         fingerprint=fingerprint(cloud, check["id"], subject),
@@ -150,12 +170,8 @@ def finding_of(cloud: Json, check: Json, subject: str = "") -> Finding:
         suppressed=_suppressed(check.get("acknowledged")),
         change=check.get("change") or "",
         subject=_text(subject),
-        is_permitted=cloud["state"] != NOT_PERMITTED,
-        cloud_name=_text(cloud["name"]),
-        cloud_id=_text(facts.get("cloud_id")),
-        account_id=_text(facts.get("account_id")),
-        region=_text(facts.get("region")),
-        resource=_resource(facts, check["id"], subject),
+        resource=resource_of(check["id"].startswith("bucket_") and not subject, subject),
+        **about,
     )
 
 
@@ -197,10 +213,10 @@ def _suppressed(acknowledged: Json | None) -> str:
     return f"Acknowledged until {acknowledged['until']}: {_text(acknowledged['reason'])}"
 
 
-def _resource(facts: Json, check_id: str, role: str) -> Resource:
+def _resource(facts: Json, is_bucket: bool, role: str) -> Resource:
     role_arn = _text(_role_arn(facts, role))
     partition = role_arn.split(":")[1] if role_arn.startswith("arn:") else "aws"
-    if check_id.startswith("bucket_") and not role:
+    if is_bucket:
         name = _text((facts.get("bucket") or {}).get("name"))
         return Resource(
             "s3", "AwsS3Bucket", name, f"arn:{partition}:s3:::{name}" if name else "", partition
