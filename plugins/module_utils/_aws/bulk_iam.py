@@ -192,13 +192,9 @@ class BulkSession(AwsSession):
             return super().call(service, method, **arguments) if found is None else found
         if self._account is not None:
             return self._account.call(service, method, **arguments)
-        names = _READS.get(method)
-        # Other arguments, such as the marker of a page, make it another read.
-        if names is None or set(arguments) != set(names):
+        read = _read_of(method, arguments)
+        if read is None or self._aws_managed.has(read):
             return self._call_iam(method, arguments)
-        read = (method, *(str(arguments[name]) for name in names))
-        if self._aws_managed.has(read):
-            return self._aws_managed.answer(read, lambda: self._call_iam(method, arguments))
         pages = self._of_roles if method in _READS_OF_ROLES else self._of_policies
         found = pages.answer(read)
         return self._call_iam(method, arguments) if found is None else found
@@ -268,11 +264,16 @@ class BulkSession(AwsSession):
         return page["Buckets"], {"ContinuationToken": token} if token else None
 
     def _call_iam(self, method: str, arguments: Json) -> Json:
+        """Call AWS, but for what it manages itself: no write changes that."""
         names = [arguments[name] for name in _CHANGED if name in arguments]
         if not _is_read(method):
             self._of_roles.forget(names)
             self._of_policies.forget(names)
-        return super().call("iam", method, **arguments)
+        call = functools.partial(super().call, "iam", method, **arguments)
+        read = _read_of(method, arguments)
+        if read is not None and self._aws_managed.has(read):
+            return self._aws_managed.answer(read, call)
+        return call()
 
 
 class _Unbuffered(AwsSession):
@@ -293,6 +294,16 @@ class _Unbuffered(AwsSession):
     def caller_arns(self) -> tuple[str, ...]:
         """The ARNs of all that the run acts as."""
         return self._bulk.caller_arns()
+
+
+def _read_of(method: str, arguments: Json) -> Read | None:
+    """A read that pages may answer. Other arguments, such as the marker of a page, make it another
+    one.
+    """
+    names = _READS.get(method)
+    if names is None or set(arguments) != set(names):
+        return None
+    return method, *(str(arguments[name]) for name in names)
 
 
 def _is_read(method: str) -> bool:

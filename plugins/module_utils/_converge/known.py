@@ -32,8 +32,7 @@ class Known:
 
     own_roles: the ARNs of roles that the run assumes, for any cloud. control_planes: the ARNs of
     roles that Anyscale assumes, of clouds that the operator vouches for. administrators: why a
-    role is like an administrator, empty if it is not, by ARN. aws_policies: the documents of managed
-    policies of AWS, by ARN.
+    role is like an administrator, empty if it is not, by ARN.
     """
 
     def __init__(self, read: t.Callable[[Params, str], Registration] = _read) -> None:
@@ -42,7 +41,6 @@ class Known:
         self.own_roles: set[str] = set()
         self.control_planes: set[str] = set()
         self.administrators: dict[str, str] = {}
-        self.aws_policies: dict[str, t.Any] = {}
 
     def registration(self, params: Params, cloud_id: str) -> Registration:
         """What is registered for a cloud, at the control plane that the parameters lead to.

@@ -102,7 +102,7 @@ class RoleGuard:
         attached = iam.attached_policies(name)
         documents = [
             *iam.inline_policies(name).items(),
-            *((role_name_of(arn), self._managed_policy(iam, arn)) for arn in attached),
+            *((role_name_of(arn), iam.managed_policy(arn)) for arn in attached),
         ]
         own = tuple(arn for arn in attached if not _is_of_aws(arn))
         judged = Judged(role_arn, own, self._own_arns(), time.time())
@@ -111,16 +111,6 @@ class RoleGuard:
             for policy, document in documents
         )
         return next(filter(None, reasons), "")
-
-    def _managed_policy(self, iam: Iam, arn: str) -> t.Any:
-        """The document of a managed policy. One of AWS is the same for all roles: it is read once in a
-        run.
-        """
-        if not _is_of_aws(arn):
-            return iam.managed_policy(arn)
-        if arn not in self._known.aws_policies:
-            self._known.aws_policies[arn] = iam.managed_policy(arn)
-        return self._known.aws_policies[arn]
 
 
 def _is_of_aws(policy_arn: str) -> bool:

@@ -451,7 +451,7 @@ def test_the_next_page_of_a_list_is_asked_for(connect: Connect) -> None:
 
 
 def test_policies_of_aws_are_read_once_for_all_accounts(connect: Connect) -> None:
-    """They are the same for all, and in no account's pages."""
+    """They are the same for all, in no account's pages, and before a write as well as after it."""
     account = Account(0)
     arn = "arn:aws:iam::aws:policy/ReadOnlyAccess"
     reads = {
@@ -465,6 +465,7 @@ def test_policies_of_aws_are_read_once_for_all_accounts(connect: Connect) -> Non
         session = BulkSession({}, aws_managed=shared)
         for read_, answer in reads.items():
             assert read_other(session, read_) == answer
+            assert read_other(session.unbuffered, read_) == answer
     assert account.counts == {"get_policy": 1, "get_policy_version": 1}
 
 
