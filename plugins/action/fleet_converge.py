@@ -154,10 +154,10 @@ class ActionModule(FleetAction):
         folder.write("settings", digests_of(clouds.of_all.values()))
         for cloud in clouds.for_engine.values():
             cloud.settings = dataclasses.replace(cloud.settings, run_name=_label(arguments))
-        for name, why in clouds.for_role.items():
+        for name, why in clouds.obstacles.items():
             display.v(f"{name}: left to tasks of its own, because {why}")
         if arguments["state"] == "present" and PASS_ROLE in stages:
-            read_for_notices(clouds.of_role.values())
+            read_for_notices(clouds.for_tasks.values())
         notices = variables.check_rings(options.rings, clouds)
         plan = _plan_in_use(arguments, clouds, options.check_mode)
         sessions = AccountSessions(run_cache(), arguments["threads"], arguments["bulk_reads"])

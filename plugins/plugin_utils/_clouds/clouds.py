@@ -73,17 +73,17 @@ _NAMES = (
 
 @dataclasses.dataclass
 class Clouds:
-    """The clouds of a run: those of the engine, and those that it leaves to tasks of their own,
-    each with the reason; and the ring of each.
+    """The clouds of a run: those of the engine, those that it leaves to tasks of their own, and the ring
+    of each.
 
-    of_role: the latter themselves. assumed_roles: the ARNs of the roles that are assumed for those
-    without an error. control_planes: those of the control-plane roles of the clouds of the inventory
+    obstacles: why the engine leaves a cloud. assumed_roles: the ARNs of the roles that are assumed for
+    those without an error. control_planes: those of the control-plane roles of the clouds of the inventory
     that the operator vouches for, as far as their hosts name them.
     """
 
     for_engine: dict[str, Cloud] = dataclasses.field(default_factory=dict)
-    for_role: dict[str, str] = dataclasses.field(default_factory=dict)
-    of_role: dict[str, Cloud] = dataclasses.field(default_factory=dict)
+    for_tasks: dict[str, Cloud] = dataclasses.field(default_factory=dict)
+    obstacles: dict[str, str] = dataclasses.field(default_factory=dict)
     rings: dict[str, str | None] = dataclasses.field(default_factory=dict)
     assumed_roles: set[str] = dataclasses.field(default_factory=set)
     control_planes: frozenset[str] = frozenset()
@@ -91,19 +91,19 @@ class Clouds:
     @property
     def of_all(self) -> dict[str, Cloud]:
         """Both kinds."""
-        return {**self.for_engine, **self.of_role}
+        return {**self.for_engine, **self.for_tasks}
 
     def refuse_tasks(self, invocation: Invocation) -> None:
         """Refuse the clouds that need tasks of their own, for a playbook that has none."""
-        for name, why in self.for_role.items():
-            cloud = self.of_role[name]
+        for name, why in self.obstacles.items():
+            cloud = self.for_tasks[name]
             cloud.error = RefusedError(
                 f"This cloud needs tasks of its own, because {why}, and this playbook has none.",
                 f"To converge it: {how_to_onboard([name], invocation)}",
                 reason=NEEDS_TASKS,
             )
             self.for_engine[name] = cloud
-        self.for_role, self.of_role = {}, {}
+        self.for_tasks, self.obstacles = {}, {}
 
 
 class CloudVariables:
@@ -143,7 +143,7 @@ class CloudVariables:
                 except TaskError as error:
                     cloud.error, obstacle = cloud.error or error, ""
             if obstacle:
-                clouds.for_role[name], clouds.of_role[name] = obstacle, cloud
+                clouds.for_tasks[name], clouds.obstacles[name] = cloud, obstacle
             else:
                 clouds.for_engine[name] = cloud
         return clouds

@@ -102,8 +102,8 @@ class FleetAudit:
             failure = {"msg": str(error)} if isinstance(error, AnsibleError) else _failure(error)
             audited = Audited(name, {"failed": True, **failure, "cloud": None})
             return lambda: audited
-        if name in clouds.for_role:
-            audited = Audited(name, obstacle=clouds.for_role[name])
+        if name in clouds.obstacles:
+            audited = Audited(name, obstacle=clouds.obstacles[name])
             return lambda: audited
         return functools.partial(self._audited, clouds.for_engine[name])
 

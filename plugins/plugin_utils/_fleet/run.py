@@ -87,8 +87,8 @@ class Run:
         self._engine = engine
         self.options = options
         self._clouds = clouds.for_engine
-        self._of_role = clouds.of_role
-        self._for_role = clouds.for_role
+        self._for_tasks = clouds.for_tasks
+        self._obstacles = clouds.obstacles
         self._rings = clouds.rings
         self._feed = feed
         self._recorder = recorder
@@ -188,7 +188,7 @@ class Run:
 
     def end(self) -> None:
         """Record what the run did not reach, and show no more."""
-        unreached = {*self._clouds, *(self._for_role if self.stopped else ())}
+        unreached = {*self._clouds, *(self._obstacles if self.stopped else ())}
         for name in sorted(unreached - set(self.outcomes)):
             self.outcomes[name] = {"state": NOT_REACHED, "changed": False, "reasons": []}
         self._feed.close()
@@ -206,7 +206,7 @@ class Run:
 
     def _notices(self, planned: t.Sequence[Cloud]) -> list[str]:
         """What the operator is told of the variables of clouds, also of those of the role."""
-        clouds = [*planned, *self._of_role.values()]
+        clouds = [*planned, *self._for_tasks.values()]
         return grouped({cloud.name: self._engine.notices(cloud) for cloud in clouds})
 
     def _execute(self, clouds: t.Sequence[Cloud]) -> list[Done]:
@@ -260,7 +260,7 @@ class Run:
     def _divide(self, pending: t.Sequence[str]) -> None:
         """Divide the pending clouds into batches, and defer those that are not to be in this run."""
         options = self.options
-        names = [*pending, *self._for_role]
+        names = [*pending, *self._obstacles]
         batches = batches_of(
             {name: self._rings.get(name) for name in names},
             options.rings,
@@ -276,7 +276,7 @@ class Run:
                 self._feed.done(name, "", DEFERRED)
         self._batches, self._role_batches = (
             [part for batch in batches if (part := [name for name in batch if name in those])]
-            for those in (self._clouds, self._for_role)
+            for those in (self._clouds, self._obstacles)
         )
 
 

@@ -35,13 +35,13 @@ Json = dict[str, t.Any]
 def pass_on(
     folder: RunFolder,
     outcomes: t.Mapping[str, Json],
-    for_role: t.Sequence[str],
+    for_tasks: t.Sequence[str],
     selected: t.Sequence[str],
     facts: Json,
 ) -> None:
     """Leave a run to the plays after it, with the facts that they need."""
     folder.write(_FACTS, {**facts, "run": folder.token})
-    folder.write(_HOSTS, hosts_of_next_plays(outcomes, for_role, selected))
+    folder.write(_HOSTS, hosts_of_next_plays(outcomes, for_tasks, selected))
     folder.pass_on()
 
 
@@ -61,7 +61,7 @@ def hosts_of_play(play: str) -> tuple[str, list[str]]:
 
 def hosts_of_next_plays(
     outcomes: t.Mapping[str, t.Mapping[str, t.Any]],
-    for_role: t.Sequence[str],
+    for_tasks: t.Sequence[str],
     selected: t.Sequence[str],
 ) -> dict[str, list[str]]:
     """The hosts of the play with tasks for single clouds, and of the report.
@@ -72,13 +72,13 @@ def hosts_of_next_plays(
     stands by.
     """
     failed = _in_state(outcomes, FAILED)
-    may_fail = {*failed, *for_role}
+    may_fail = {*failed, *for_tasks}
     healthy = [name for name in selected if name not in may_fail]
     standby = (healthy or list(selected))[:1]
     reported = _in_state(outcomes, CHANGED, WOULD_CHANGE)
-    if not reported and not (for_role and not healthy):
+    if not reported and not (for_tasks and not healthy):
         reported = [name for name in standby if name not in failed[:MOST_FAILED]]
-    return {TASKS: list(for_role) or standby, REPORT: reported + failed[:MOST_FAILED]}
+    return {TASKS: list(for_tasks) or standby, REPORT: reported + failed[:MOST_FAILED]}
 
 
 def _in_state(outcomes: t.Mapping[str, t.Mapping[str, t.Any]], *states: str) -> list[str]:

@@ -38,8 +38,8 @@ class PlanInUse:
         """Raises InputError if the file cannot be used, if the plan is too old to be applied, or if the
         engine does not converge all clouds itself: what tasks write is not compared with it.
         """
-        if clouds.for_role:
-            names = [f"{name} ({why})" for name, why in clouds.for_role.items()]
+        if clouds.obstacles:
+            names = [f"{name} ({why})" for name, why in clouds.obstacles.items()]
             raise InputError(
                 f"{OPTION} cannot bind clouds that are left to tasks of their own: "
                 f"{summarize_names(names)}.",

@@ -56,11 +56,11 @@ def group_of(play: t.Any, hostvars: HostVars) -> str:
 
 
 def run_of(
-    token: str, states: t.Mapping[str, str], for_role: t.Sequence[str] = (), **facts: t.Any
+    token: str, states: t.Mapping[str, str], for_tasks: t.Sequence[str] = (), **facts: t.Any
 ) -> None:
     """What the engine leaves."""
     outcomes = {name: {"state": state} for name, state in states.items()}
-    pass_on(RunFolder(token), outcomes, for_role, [*states, *for_role], facts)
+    pass_on(RunFolder(token), outcomes, for_tasks, [*states, *for_tasks], facts)
 
 
 def test_hosts_have_the_groups_of_their_run(hostvars: HostVars) -> None:

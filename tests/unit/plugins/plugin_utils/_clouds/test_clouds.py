@@ -160,7 +160,7 @@ def test_a_bucket_that_is_not_the_registered_one_is_said(case: str) -> None:
     action = action_of(**{"vision": vision, "vision-lab": dev, "vision-dev": dev})
     read = CloudVariables(action, "local").read
     by_engine, by_tasks = read(["vision"], True, {}), read(["vision"], False, {})
-    for cloud in (by_engine.for_engine["vision"], by_tasks.of_role["vision"]):
+    for cloud in (by_engine.for_engine["vision"], by_tasks.for_tasks["vision"]):
         notices = cloud.notices
         assert [words] == [notice[: len(words)] for notice in notices] if words else not notices
 
@@ -280,7 +280,7 @@ def test_a_cloud_that_became_one_with_a_host_or_group_of_a_later_source_is_an_er
         error = read.error if read else None
         assert message in (error.message if error else "")
         assert bool(error) is bool(message)
-        assert "speech" in (clouds.for_engine if uses_engine else clouds.for_role)
+        assert "speech" in (clouds.for_engine if uses_engine else clouds.obstacles)
 
 
 def test_a_playbook_without_tasks_refuses_the_clouds_that_need_some() -> None:
@@ -288,9 +288,9 @@ def test_a_playbook_without_tasks_refuses_the_clouds_that_need_some() -> None:
     account = {"cloud_iam_account_id": "123456789012"}
     hosts = {"vision": account, "lab": {**account, "ansible_connection": "ssh"}}
     clouds = CloudVariables(action_of(**hosts), "local").read(list(hosts), True, {})
-    assert (set(clouds.for_engine), set(clouds.for_role)) == ({"vision"}, {"lab"})
+    assert (set(clouds.for_engine), set(clouds.obstacles)) == ({"vision"}, {"lab"})
     clouds.refuse_tasks(Invocation())
-    assert not clouds.for_role
+    assert not clouds.obstacles
     assert clouds.for_engine["vision"].error is None
     error = clouds.for_engine["lab"].error
     assert error is not None
@@ -312,7 +312,7 @@ def test_a_cloud_that_there_is_nothing_to_read_of_is_refused(
     }
     variables = CloudVariables(action_of(vision=given), "local", reads_only=reads_only)
     clouds = variables.read(["vision"], uses_engine, {})
-    assert not clouds.for_role
+    assert not clouds.obstacles
     error = clouds.for_engine["vision"].error
     assert error is not None
     assert error.failure()["msg"] == given["anyscale_not_read"]

@@ -231,7 +231,7 @@ def test_variables_that_cannot_be_read_are_an_error_of_their_cloud(
 
 def test_a_cloud_of_another_process_is_left(audit: Audit) -> None:
     """With the reason."""
-    there = Clouds(for_role={"there": "the connection is ssh"})
+    there = Clouds(obstacles={"there": "the connection is ssh"})
     audited = audit({"there": there, "here": variables("here")})
     assert audited["there"] == Audited("there", None, "the connection is ssh")
     assert audited["here"].result

@@ -71,7 +71,7 @@ class Events:
 
 
 class Fleet:
-    """Clouds, and a run for them. rings: of clouds. for_role: those that the engine leaves."""
+    """Clouds, and a run for them. rings: of clouds. for_tasks: those that the engine leaves."""
 
     def __init__(
         self,
@@ -79,15 +79,15 @@ class Fleet:
         clouds: t.Sequence[Cloud],
         options: RunOptions | None = None,
         rings: t.Mapping[str, str | None] | None = None,
-        for_role: t.Sequence[str] = (),
+        for_tasks: t.Sequence[str] = (),
     ) -> None:
         self.world, self.events = world, Events()
         services = InMemory(world)
         engine = Engine(services, state="present", stages=["bucket"], threads=1, clock=world.clock)
         found = Clouds(
             {cloud.name: cloud for cloud in clouds},
-            dict.fromkeys(for_role, "the connection is ssh"),
-            {name: _of_role(name) for name in for_role},
+            {name: _for_tasks(name) for name in for_tasks},
+            dict.fromkeys(for_tasks, "the connection is ssh"),
             rings=dict(rings or {}),
         )
         feed = t.cast(Feed, self.events)
@@ -112,7 +112,7 @@ class Fleet:
         return [name.partition(" ")[2] for name in self.world.names("write")]
 
 
-def _of_role(name: str) -> Cloud:
+def _for_tasks(name: str) -> Cloud:
     cloud = cloud_of(name, "")
     cloud.notices = ("It is so.",)
     return cloud
@@ -154,7 +154,7 @@ def test_what_is_told_of_the_variables_is_told_once_for_all_clouds(tmp_path: Pat
     clouds = clouds_of(["a", "b", "c"], tmp_path)
     for cloud in clouds:
         cloud.notices = ("It is so.",)
-    fleet = Fleet(world, clouds, for_role=["d"])
+    fleet = Fleet(world, clouds, for_tasks=["d"])
     fleet.run.plan()
     assert fleet.run.warnings == ["a, b, c, d: It is so."]
 
@@ -334,7 +334,7 @@ def test_check_mode_tells_the_batches(tmp_path: Path, case: str) -> None:
     """Those with clouds that are left to tasks of their own too."""
     options, sizes = STEPS[case]
     rings = {"d": "canary"}
-    fleet = Fleet(World(), clouds_of("abcd", tmp_path), options, rings, for_role=["x"])
+    fleet = Fleet(World(), clouds_of("abcd", tmp_path), options, rings, for_tasks=["x"])
     fleet.finish()
     told = f"Clouds of each batch, in order: {sizes}." if sizes else ""
     assert fleet.run.batches_told == told
@@ -345,7 +345,7 @@ def test_check_mode_tells_the_batches(tmp_path: Path, case: str) -> None:
 
 def test_clouds_for_the_role_come_after_the_engine(tmp_path: Path) -> None:
     """They have no outcome of the engine."""
-    fleet = Fleet(World(), clouds_of("a", tmp_path), for_role=["x", "y"])
+    fleet = Fleet(World(), clouds_of("a", tmp_path), for_tasks=["x", "y"])
     fleet.finish()
     assert fleet.states == {"a": "changed"}
     assert fleet.run.role_clouds == ["x", "y"]
@@ -355,7 +355,7 @@ def test_clouds_for_the_role_are_under_the_same_budget(tmp_path: Path) -> None:
     world = World()
     world.errors["write", "bucket a"] = DENIED
     options = RunOptions(max_fail_percentage=0)
-    fleet = Fleet(world, clouds_of("a", tmp_path), options, for_role=["x"])
+    fleet = Fleet(world, clouds_of("a", tmp_path), options, for_tasks=["x"])
     fleet.finish()
     assert fleet.states == {"a": "failed", "x": "not_reached"}
     assert fleet.run.role_clouds == []
@@ -364,7 +364,7 @@ def test_clouds_for_the_role_are_under_the_same_budget(tmp_path: Path) -> None:
 def test_clouds_for_the_role_may_be_deferred(tmp_path: Path) -> None:
     """Where they are not of the canary."""
     options = RunOptions(canary_percent=50, only="canary")
-    fleet = Fleet(World(), clouds_of("ab", tmp_path), options, for_role=["x", "y"])
+    fleet = Fleet(World(), clouds_of("ab", tmp_path), options, for_tasks=["x", "y"])
     fleet.finish()
     assert fleet.states == {"a": "changed", "b": "changed", "x": "deferred", "y": "deferred"}
     assert fleet.run.role_clouds == []
@@ -409,7 +409,7 @@ def test_who_made_the_writes_is_named(tmp_path: Path) -> None:
 
 def test_a_stopped_plan_has_no_outcomes(tmp_path: Path) -> None:
     """It is incomplete: nobody is in sync for sure."""
-    fleet = Fleet(in_sync_world("a", "b"), clouds_of("ab", tmp_path), for_role=["x"])
+    fleet = Fleet(in_sync_world("a", "b"), clouds_of("ab", tmp_path), for_tasks=["x"])
     fleet.world.meanwhile = lambda _step, _name: fleet.run.stop()
     fleet.finish()
     assert fleet.states == dict.fromkeys("abx", "not_reached")
@@ -446,7 +446,7 @@ def test_a_cloud_that_was_refused_before_a_stop_has_failed(tmp_path: Path) -> No
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kinds=st.lists(st.sampled_from(["in sync", "pending", "denied", "failing"]), max_size=6),
-    for_role=st.integers(0, 2),
+    for_tasks=st.integers(0, 2),
     options=st.builds(
         RunOptions,
         rings=st.sampled_from([[], ["early"], ["early", "late"]]),
@@ -462,7 +462,7 @@ def test_a_cloud_that_was_refused_before_a_stop_has_failed(tmp_path: Path) -> No
 def test_every_cloud_has_one_outcome(
     tmp_path: Path,
     kinds: list[str],
-    for_role: int,
+    for_tasks: int,
     options: RunOptions,
     rings: list[str | None],
 ) -> None:
@@ -472,7 +472,7 @@ def test_every_cloud_has_one_outcome(
     for name, kind in by_name.items():
         if kind in ("denied", "failing"):
             world.errors["load" if kind == "denied" else "write", f"bucket {name}"] = DENIED
-    others = ["x", "y"][:for_role]
+    others = ["x", "y"][:for_tasks]
     names = [*by_name, *others]
     ring_of = dict(zip(names, rings, strict=False))
     fleet = Fleet(world, clouds_of(by_name, tmp_path), options, ring_of, others)

@@ -34,39 +34,39 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], list[str]]] = {
     ),
     "all failed": ({"a": "failed", "b": "failed"}, [], ["a"], ["a", "b"]),
     "not reached, and deferred": ({"a": "not_reached", "b": "deferred"}, [], ["a"], ["a"]),
-    "one for the role": ({"a": "in_sync"}, ["b"], ["b"], ["a"]),
-    "one for the role, and one changed": ({"a": "changed"}, ["b"], ["b"], ["a"]),
-    "one for the role, and one failed": ({"a": "failed"}, ["b"], ["b"], ["a"]),
-    "all for the role": ({}, ["a", "b"], ["a", "b"], []),
+    "one for tasks": ({"a": "in_sync"}, ["b"], ["b"], ["a"]),
+    "one for tasks, and one changed": ({"a": "changed"}, ["b"], ["b"], ["a"]),
+    "one for tasks, and one failed": ({"a": "failed"}, ["b"], ["b"], ["a"]),
+    "all for tasks": ({}, ["a", "b"], ["a", "b"], []),
 }
 
 
-@pytest.mark.parametrize(("states", "for_role", "tasks", "report"), CASES.values(), ids=CASES)
+@pytest.mark.parametrize(("states", "for_tasks", "tasks", "report"), CASES.values(), ids=CASES)
 def test_the_hosts(
-    states: dict[str, str], for_role: list[str], tasks: list[str], report: list[str]
+    states: dict[str, str], for_tasks: list[str], tasks: list[str], report: list[str]
 ) -> None:
     """Of the play with tasks for single clouds, and of the report."""
     outcomes = {name: {"state": state} for name, state in states.items()}
-    found = hosts_of_next_plays(outcomes, for_role, sorted({*states, *for_role}))
+    found = hosts_of_next_plays(outcomes, for_tasks, sorted({*states, *for_tasks}))
     assert found == {TASKS: tasks, REPORT: report}
 
 
-@given(states=st.lists(st.sampled_from([*STATES, "for the role"]), min_size=1, max_size=8))
+@given(states=st.lists(st.sampled_from([*STATES, "for tasks"]), min_size=1, max_size=8))
 def test_no_play_is_skipped_or_ends_the_run(states: list[str]) -> None:
     """Ansible ends a run in which all hosts of a play have failed. In the report those fail that
     failed before. Each batch of the role adds a cloud that did not fail, and those that did.
     """
     names = {f"c{place}": state for place, state in enumerate(states)}
-    for_role = [name for name, state in names.items() if state == "for the role"]
-    outcomes = {name: {"state": one} for name, one in names.items() if name not in for_role}
-    found = hosts_of_next_plays(outcomes, for_role, list(names))
+    for_tasks = [name for name, state in names.items() if state == "for tasks"]
+    outcomes = {name: {"state": one} for name, one in names.items() if name not in for_tasks}
+    found = hosts_of_next_plays(outcomes, for_tasks, list(names))
     assert found[TASKS]
-    assert found[TASKS] == for_role or len(found[TASKS]) == 1
+    assert found[TASKS] == for_tasks or len(found[TASKS]) == 1
     assert len(set(found[REPORT])) == len(found[REPORT])
-    failing = {name for name, state in names.items() if state == "failed"} | set(for_role)
+    failing = {name for name, state in names.items() if state == "failed"} | set(for_tasks)
     if set(names) - failing:
         assert set(found[REPORT]) - failing
-    assert found[REPORT] or for_role
+    assert found[REPORT] or for_tasks
     told = {name for name, state in names.items() if state in ("changed", "would_change", "failed")}
     assert told <= set(found[REPORT])
     assert len(found[REPORT]) <= len(told) + 1

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.core
 
 
 def test_clouds_that_are_left_to_tasks_cannot_be_bound(tmp_path: Path) -> None:
-    clouds = Clouds(for_role={"a": "the connection is ssh"})
+    clouds = Clouds(obstacles={"a": "the connection is ssh"})
     with pytest.raises(InputError, match=r"a \(the connection is ssh\)"):
         PlanInUse(str(tmp_path / "plan.json"), clouds, check_mode=True, max_age_hours=1)
 
