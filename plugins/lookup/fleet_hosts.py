@@ -15,6 +15,11 @@ description:
   - Returns a host pattern as it is, if hosts of the inventory match it. Otherwise it is an error,
     because Ansible skips a play without hosts, and a run without hosts looks like one with nothing
     to do.
+  - It is an error as well if a part of the pattern, or of the limit of the command line, names no
+    host or group of the inventory. Ansible only warns of that, and takes the hosts that a misspelt
+    exclusion was to leave out. A slice of a job of AWX is excepted, since another slice may have
+    them, and so are the groups C(anyscale_clouds) and C(anyscale_uncovered), which an inventory that
+    is written by hand need not have.
   - With C(--syntax-check), which needs no inventory, any pattern is returned.
 options:
   _terms:
@@ -47,6 +52,7 @@ import typing as t
 
 from ansible import context
 from ansible.errors import AnsibleLookupError
+from ansible.inventory.manager import split_host_pattern
 from ansible.plugins.loader import lookup_loader
 from ansible.plugins.lookup import LookupBase
 
@@ -59,6 +65,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.uncovered i
 )
 
 _UNCOVERED = "anyscale_uncovered"
+# An inventory that is written by hand need not have them.
+_MAY_BE_ABSENT = ("anyscale_clouds", _UNCOVERED)
 
 
 class LookupModule(LookupBase):
@@ -73,7 +81,10 @@ class LookupModule(LookupBase):
         pattern = self._without_missing(
             ",".join(pattern) if isinstance(pattern, list) else str(pattern), variables or {}
         )
-        if context.CLIARGS.get("syntax") or self._matching(pattern, variables or {}):
+        if context.CLIARGS.get("syntax"):
+            return [pattern]
+        if self._matching(pattern, variables or {}):
+            self._refuse_unknown(pattern, variables or {})
             return [pattern]
         if failures():
             # Another plugin may have made hosts of what this one could not read.
@@ -114,6 +125,32 @@ class LookupModule(LookupBase):
         # Of a limit from a file, Ansible itself has checked that it leaves hosts.
         return names & self._names(limit, variables) if limit and limit[0] != "@" else names
 
+    def _refuse_unknown(self, pattern: str, variables: dict[str, t.Any]) -> None:
+        """Raise for the first part of the pattern, or of the limit of the command line, that names
+        nothing.
+        """
+        limit = str(context.CLIARGS.get("subset") or "")
+        for where, parts in ((self.get_option("variable"), pattern), ("--limit", limit)):
+            unknown = next(
+                (part for part in split_host_pattern(parts) if not self._is_known(part, variables)),
+                None,
+            )
+            if unknown and not _is_slice(variables):
+                raise AnsibleLookupError(
+                    " ".join(failures())
+                    or f"{where} has {unknown}, which names no host or group of the inventory. Ansible "
+                    "would ignore it. Correct it, or take it out; ansible-inventory --graph shows the "
+                    "names."
+                )
+
+    def _is_known(self, part: str, variables: dict[str, t.Any]) -> bool:
+        """Whether a part of a pattern, such as ``!group``, names something."""
+        name = part[1:] if part[0] in "!&" else part
+        known = variables.get("groups") or {}
+        is_of_file = name.startswith("@")
+        is_name = name in known or name in known.get("all", ()) or name in _MAY_BE_ABSENT
+        return is_of_file or is_name or bool(self._names(name, variables))
+
     def _names(self, pattern: str, variables: dict[str, t.Any]) -> set[str]:
         finder = lookup_loader.get(
             "ansible.builtin.inventory_hostnames", loader=self._loader, templar=self._templar
@@ -124,3 +161,9 @@ class LookupModule(LookupBase):
 def _has_uncovered(variables: t.Mapping[str, t.Any]) -> bool:
     """Whether the group has hosts, without a question that Ansible would warn about."""
     return bool((variables.get("groups") or {}).get(_UNCOVERED))
+
+
+def _is_slice(variables: t.Mapping[str, t.Any]) -> bool:
+    """Whether this is a slice of a job of AWX: a part of a workflow that has the template's name."""
+    workflow = variables.get("awx_workflow_job_name")
+    return workflow is not None and workflow == variables.get("awx_job_template_name")

@@ -54,6 +54,7 @@ def look_up(
     monkeypatch: pytest.MonkeyPatch,
     pattern: t.Any,
     groups: dict[str, list[str]] | None = None,
+    of_play: dict[str, str] | None = None,
     **arguments: t.Any,
 ) -> list[str]:
     """As Ansible does it for a play, with these arguments of the command line."""
@@ -62,7 +63,8 @@ def look_up(
     plugin = fleet_hosts.LookupModule(loader=DataLoader(), templar=None)
     plugin._load_name = NAME
     all_groups = GROUPS if groups is None else groups
-    return plugin.run([pattern], {"groups": all_groups}, variable="onboard_hosts")
+    variables = {"groups": all_groups, **(of_play or {})}
+    return plugin.run([pattern], variables, variable="onboard_hosts")
 
 
 FOUND: dict[str, tuple[t.Any, str | None, str]] = {
@@ -73,8 +75,14 @@ FOUND: dict[str, tuple[t.Any, str | None, str]] = {
     "a list": (["vision", "web"], None, "vision,web"),
     "a glob": ("vis*", None, "vis*"),
     "a regular expression": ("~v.*n", None, "~v.*n"),
-    "one of several": ("vision,nothing", None, "vision,nothing"),
     "all but some": ("all,!web", None, "all,!web"),
+    "all but an empty group": ("all:!empty", None, "all:!empty"),
+    "all but the uncovered, of which there are none": (
+        "all,!anyscale_uncovered",
+        None,
+        "all,!anyscale_uncovered",
+    ),
+    "a host by its place": ("anyscale_clouds[0]", None, "anyscale_clouds[0]"),
     "within the limit": ("anyscale_clouds", "vision", "anyscale_clouds"),
     "a limit of a group": ("vision", "anyscale_clouds", "vision"),
     "a limit that only excludes": ("anyscale_clouds", "!vision", "anyscale_clouds"),
@@ -111,6 +119,33 @@ def test_a_pattern_without_hosts(
     with pytest.raises(AnsibleLookupError, match=re.escape(NOT_ALL.format(pattern))) as caught:
         look_up(monkeypatch, pattern, subset=limit)
     assert "--limit, and onboard_hosts." in str(caught.value)
+
+
+UNKNOWN: dict[str, tuple[t.Any, str | None, str, str]] = {
+    "an exclusion": ("all:!speach", None, "!speach", "onboard_hosts"),
+    "one of a list": (["all", "!speach"], None, "!speach", "onboard_hosts"),
+    "by a glob": ("all,!lab-*", None, "!lab-*", "onboard_hosts"),
+    "one of several names": ("vision,nothing", None, "nothing", "onboard_hosts"),
+    "an exclusion of the limit": ("all", "anyscale_clouds,!speach", "!speach", "--limit"),
+    "besides the hosts of a file": ("all", "@hosts.txt,!speach", "!speach", "--limit"),
+}
+
+
+@pytest.mark.parametrize("case", UNKNOWN)
+@pytest.mark.filterwarnings("ignore")
+def test_what_names_nothing_is_an_error(monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    """Ansible warns, and takes the clouds that a misspelt exclusion was to leave out."""
+    pattern, limit, part, where = UNKNOWN[case]
+    words = f"{where} has {part}, which names no host or group of the inventory."
+    with pytest.raises(AnsibleLookupError, match=re.escape(words)):
+        look_up(monkeypatch, pattern, subset=limit)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_slice_need_not_have_what_is_excluded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another slice of the job of AWX may have it."""
+    of_slice = {"awx_workflow_job_name": "Fleet onboard", "awx_job_template_name": "Fleet onboard"}
+    assert look_up(monkeypatch, "all,!speach", of_play=of_slice) == ["all,!speach"]
 
 
 @pytest.mark.parametrize("groups", [{}, {"all": []}], ids=["nothing", "no hosts"])
