@@ -45,6 +45,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.cloudtra
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.dependencies import (
     watched_of,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.excluded import (
+    without_excluded,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.own import is_own
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.policies import (
     changed_policies,
@@ -149,10 +152,11 @@ class ActionModule(FirstTask):
             )
         return messages
 
-    def _clouds(self, names: t.Iterable[str]) -> dict[str, Cloud]:
+    def _clouds(self, names: t.Sequence[str]) -> dict[str, Cloud]:
         """The clouds that may be converged. Others are not even named, whatever events say."""
         with contextlib.chdir(self._loader.get_basedir()):
-            read = CloudVariables(self, self._task.get_play().connection).read(names, True, {})
+            watched = without_excluded(self, names)
+            read = CloudVariables(self, self._task.get_play().connection).read(watched, True, {})
         return {
             name: cloud
             for name, cloud in read.of_all.items()

@@ -17,6 +17,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import CloudVariables
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events import messages
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.excluded import (
+    without_excluded,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.noting import (
     forget,
     healed_of,
@@ -107,6 +110,7 @@ class ActionModule(FleetAction):
         """Begin a run of heal, and say which clouds it leaves."""
         events = {str(cloud["name"]): cloud["documents"] for cloud in arguments["clouds"]}
         healing = state.read()
+        names = without_excluded(self, names)
         asked = asked_for(names, healing, events)
         scope = self._scope(names, asked) if arguments["only_onboarded"] else Scope(names)
         touched = scope.noted(healing, events)

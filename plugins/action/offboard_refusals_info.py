@@ -11,8 +11,6 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from ansible.module_utils.parsing.convert_bool import boolean
-
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
     AccountSessions,
 )
@@ -31,7 +29,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worke
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import FleetAction
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.host_variables import (
     HostVariables,
-    Variables,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.registered_roles import (
     registered_roles,
@@ -75,11 +72,11 @@ class ActionModule(FleetAction):
         selected, hosts = arguments["hosts"], HostVariables(self)
         # Where a variable has no value, which role it would name is unknown: that ends the run.
         fleet = {
-            name: _values(hosts, name, VARIABLES)
+            name: hosts.of_host(name, VARIABLES)
             for name in dict.fromkeys([*arguments["fleet"], *selected])
         }
         default_role, shared_role = (
-            frozenset(name for name in selected if _is_true(hosts, name, variable))
+            frozenset(name for name in selected if hosts.is_true(name, variable))
             for variable in (_DEFAULT_ROLE, _SHARED_ROLE)
         )
         unnamed = [
@@ -109,27 +106,9 @@ class ActionModule(FleetAction):
         }
 
 
-def _values(hosts: HostVariables, name: str, variables: t.Iterable[str]) -> Variables:
-    try:
-        return hosts.templated(hosts.of(name), variables)
-    except InputError as error:
-        raise InputError(f"{name}: {error.message}", error.remedy) from error
-
-
-def _is_true(hosts: HostVariables, name: str, variable: str) -> bool:
-    """Whether a variable of a host, which may be an answer of a survey, is true."""
-    value = _values(hosts, name, [variable]).get(variable)
-    try:
-        return value not in (None, "") and boolean(value)
-    except TypeError:
-        raise InputError(
-            f"{name}: {variable} is {value!r}, which is neither true nor false.", "Correct it."
-        ) from None
-
-
 def _mode(hosts: HostVariables, name: str) -> str:
     """What is done about a cloud whose role is in use."""
-    value = _values(hosts, name, [_RUNNING]).get(_RUNNING) or _REFUSE
+    value = hosts.of_host(name, [_RUNNING]).get(_RUNNING) or _REFUSE
     if value not in (_REFUSE, _WARN):
         raise InputError(
             f"{name}: {_RUNNING} is {value!r}.", f"Set it to {_REFUSE} or {_WARN}, or omit it."
@@ -144,7 +123,7 @@ def _in_use(hosts: HostVariables, names: t.Sequence[str]) -> dict[str, InUse]:
     settings: dict[str, CloudSettings] = {}
     for name in names:
         with contextlib.suppress(InputError):
-            settings[name] = parse_settings(_values(hosts, name, variable_rules()))
+            settings[name] = parse_settings(hosts.of_host(name, variable_rules()))
     use = RoleUse(AccountSessions(run_cache(), _THREADS), len(settings))
     return dict(zip(settings, for_each(use.of, settings.values(), _THREADS), strict=True))
 
@@ -183,5 +162,5 @@ def _registered_roles(
     of other hosts could not be read.
     """
     # One after the other, because the templar is not for several threads.
-    values = {name: _values(hosts, name, variable_rules()) for name in names}
+    values = {name: hosts.of_host(name, variable_rules()) for name in names}
     return registered_roles(names, lambda name: parse_settings(values[name]))

@@ -26,7 +26,8 @@ description:
   - The role of a cloud whose variables name none is asked of Anyscale, if something of IAM has changed
     in the account of the cloud. The inventory plugin has read it before.
   - A resource is that of a cloud by its name and the account of the cloud. Clouds that the fleet file
-    does not cover, and clouds with invalid variables, are never found.
+    does not cover, clouds with invalid variables, and clouds with the variable C(heal_excluded=true)
+    are never found.
   - Displays what was changed and by whom, with a warning about what C(onboard) does not manage.
   - A message that is anything else is counted in RV(dropped), and is no error. Whoever can send a
     message can write anything into it, so what an event says is only when to look at which cloud.

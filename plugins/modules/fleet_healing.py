@@ -27,6 +27,7 @@ description:
   - With O(only_onboarded=true), clouds that are not noted as onboarded are left, and named. Those whose
     settings were changed since are left with a warning, and what is pending of them stays so. Those whose
     variables have an error are taken, so that the run fails for them with it.
+  - Clouds with the variable C(heal_excluded=true) are left, and what is pending of them stays so.
   - If more than O(max_clouds) are due at once, the task fails and takes none.
   - A document that was put back O(most_heals) times within O(window_seconds) is left as it is until
     the oldest of these times is long enough ago. Its cloud is then in RV(refused), or, if something

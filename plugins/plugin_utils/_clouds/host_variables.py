@@ -99,6 +99,23 @@ class HostVariables:
         # Ansible's types carry tags, and decrypt vaulted values only when they are read.
         return t.cast(Variables, json.loads(json.dumps(found, default=str)))
 
+    def of_host(self, name: str, names: t.Iterable[str]) -> Variables:
+        """Those variables of a host that are set, templated. An error names the host."""
+        try:
+            return self.templated(self.of(name), names)
+        except InputError as error:
+            raise InputError(f"{name}: {error.message}", error.remedy) from error
+
+    def is_true(self, name: str, variable: str) -> bool:
+        """Whether a variable of a host, which may be an answer of a survey, is true."""
+        value = self.of_host(name, [variable]).get(variable)
+        try:
+            return value not in (None, "") and boolean(value)
+        except TypeError:
+            raise InputError(
+                f"{name}: {variable} is {value!r}, which is neither true nor false.", "Correct it."
+            ) from None
+
     def obstacle(self, variables: Variables, connection: str | None) -> str:
         """Why a module for this host would not run on this machine, as this user and with this
         Python, so that its cloud is left to tasks of its own; empty if it would.

@@ -45,6 +45,7 @@ OF_HOSTS = {
         "anyscale_authority",
         "anyscale_default_role_arn",
         "anyscale_control_plane_role_arn",
+        "heal_excluded",
     },
     "offboard": {
         "anyscale_authority",

@@ -56,6 +56,9 @@ HOSTS = {
     "uncovered": cloud(ACCOUNT, "ray", False, cloud_iam_bucket="ray-bucket"),
     "invalid": cloud("2" * 13, "ray"),
     "lab": cloud(ACCOUNT, "lab-ray", ansible_connection="ssh"),
+    "excluded": cloud(ACCOUNT, "ray", heal_excluded=True, cloud_iam_bucket="ray-bucket"),
+    "by an answer": cloud(ACCOUNT, "ray", heal_excluded="yes"),
+    "not excluded": cloud(ACCOUNT, "other-ray", heal_excluded="no"),
 }
 
 
@@ -100,12 +103,13 @@ def of_role(name: str, account: str = ACCOUNT) -> Json:
         pytest.param(of_role("ray"), ["speech"], id="not the one that is not covered"),
         pytest.param(of_role("ray", OTHER_ACCOUNT), ["vision"], id="another account"),
         pytest.param(of_role("covered-ray"), ["covered"], id="covered"),
+        pytest.param(of_role("other-ray"), ["not excluded"], id="not excluded"),
         pytest.param(of_role("lab-ray"), ["lab"], id="with tasks of its own"),
         pytest.param(of_role("ray", "999999999999"), [], id="nobody's account"),
         pytest.param(record("PutBucketPolicy"), ["speech"], id="a bucket of both"),
         pytest.param(
             record("PutRolePolicy", requestParameters={"omitted": True}),
-            ["speech", "covered", "lab"],
+            ["speech", "covered", "lab", "not excluded"],
             id="a role that CloudTrail does not name",
         ),
     ],
@@ -113,7 +117,14 @@ def of_role(name: str, account: str = ACCOUNT) -> Json:
 def test_which_clouds_are_found(event: Json, clouds: list[str]) -> None:
     found = find([queued(notified(bridged(event)))])
     assert names_in(found) == clouds
-    assert found["counts"]["clouds_not_watched"] == 2
+    assert found["counts"]["clouds_not_watched"] == 4
+
+
+def test_an_exclusion_without_a_meaning_is_refused() -> None:
+    """The cloud was perhaps to be left out."""
+    hosts = {"speech": cloud(ACCOUNT, "ray", heal_excluded="freeze")}
+    with pytest.raises(InputError, match="speech: heal_excluded is 'freeze', which is neither"):
+        find(of_role("ray"), hosts)
 
 
 def test_an_own_principal_that_is_no_arn_is_refused() -> None:
@@ -143,7 +154,8 @@ def test_many_changes_of_what_many_clouds_share(monkeypatch: pytest.MonkeyPatch)
 def test_a_policy_that_is_not_named_is_not_looked_up() -> None:
     event = record("CreatePolicyVersion", requestParameters={"omitted": True})
     found = find([event], look_up_policies=True)
-    assert (names_in(found), found["warnings"]) == (["speech", "covered", "lab"], [])
+    assert names_in(found) == ["speech", "covered", "lab", "not excluded"]
+    assert found["warnings"] == []
 
 
 HOSTILE = ["{{x}}", "{%x%}", "{{ lookup('pipe', 'id') }}", "\x1b[2J", "a\nb", "$(id)", "\ud800"]
@@ -186,7 +198,7 @@ def test_whatever_events_say(messages: t.Any) -> None:
     or a shell would take for more than a name.
     """
     found = find(messages)
-    assert set(names_in(found)) <= {"speech", "vision", "covered", "lab"}
+    assert set(names_in(found)) <= {"speech", "vision", "covered", "lab", "not excluded"}
     text = json.dumps(found)
     assert not any(part in text for part in ("{{", "{%", "\\u001b", "$(", "\\n", "\\ud800"))
 

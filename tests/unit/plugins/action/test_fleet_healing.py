@@ -53,6 +53,7 @@ class Runs:
         self.localhost: Json = {}
         self.settings: collections.defaultdict[str, str] = collections.defaultdict(lambda: "first")
         self.invalid: set[str] = set()
+        self.excluded: set[str] = set()
 
     def onboard(
         self, outcomes: dict[str, Json], *, to_role: Json | None = None, **options: t.Any
@@ -84,6 +85,9 @@ class Runs:
             names, {name: self.settings[name] for name in asked if name not in invalid}, invalid
         )
 
+    def without_excluded(self, _action: ActionModule, names: list[str]) -> list[str]:
+        return [name for name in names if name not in self.excluded]
+
     def end(self, run: str, *changed: str) -> None:
         """The end of a run that failed for no cloud."""
         self.finish(run, {**dict.fromkeys(NAMES, IN_SYNC), **dict.fromkeys(changed, CHANGED)})
@@ -114,6 +118,7 @@ def _fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     monkeypatch.setattr(run_folder, "run_directory", lambda: str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     runs = Runs(tmp_path)
+    monkeypatch.setattr(fleet_healing, "without_excluded", runs.without_excluded)
     monkeypatch.setattr(fleet_healing.display, "display", runs.told.append)
     return runs
 
@@ -142,6 +147,20 @@ def test_only_clouds_that_were_onboarded_are_healed(fresh: Runs) -> None:
     fresh.end(found["run"])
     found = fresh.step("speech", only_onboarded=False)
     assert (found["hosts"], found["not_onboarded"]) == (["speech"], [])
+
+
+def test_a_cloud_that_is_excluded_stays_pending(runs: Runs) -> None:
+    """Whatever is noted of it, and whether or not only onboarded clouds are healed."""
+    runs.step("lab", paused=True)
+    runs.excluded = {"lab"}
+    for options in ({"check": True}, {"only_onboarded": False}, {}):
+        found = runs.step("speech", **options)
+        assert (found["hosts"], found["left"]) == (["speech"], [])
+        if not options.get("check"):
+            runs.end(found["run"])
+    assert runs.step(paused=True)["pending"] == []
+    runs.excluded = set()
+    assert runs.step()["hosts"] == ["lab"]
 
 
 NOT_ROLLED_OUT = (
