@@ -18,7 +18,10 @@ description:
   - A value of another type, one that is not among the choices, and one out of bounds are errors,
     which name the variable. So is a variable that begins as those of the playbook do and that does
     not exist, because a misspelt one would be ignored.
-  - Variables that are read for each host are validated by the task that reads them.
+  - Variables that are read for each host are validated by the task that reads them. One that is read
+    once for all hosts has to have one value for all of them, where the task has C(run_once=true). The
+    pattern of hosts, such as C(onboard_hosts), is an error as a variable of hosts, since Ansible selects
+    the hosts of a play before it reads theirs.
 options:
   playbook:
     description:

@@ -23,10 +23,19 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     TaskError,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.host_values import (
+    HostValues,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.playbook_variables import (
     COLLECTION,
+    JOB_OF_AWX,
+    Playbook,
     load_playbook,
     playbook_names,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.read_once import (
+    refuse_differing,
+    refuse_pattern_of_hosts,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import FleetAction
 
@@ -63,10 +72,24 @@ def validated(action: ActionBase, playbook: str, variables: Json) -> tuple[Json,
         specified.refuse_names(variables, extra)
         if ignored and not _has_own_plays():
             raise ignored[0]
+        if action._task.run_once or action.BYPASS_HOST_LOOP:
+            _refuse_of_hosts(action, specified, extra, variables)
         found = specified.parse(lambda name: _value(action, name, variables), variables)
     except TaskError as error:
         raise AnsibleError(error.failure()["msg"]) from None
     return found, [f"{error.message}. {error.remedy}" for error in ignored]
+
+
+def _refuse_of_hosts(
+    action: ActionBase, playbook: Playbook, extra: t.Container[str], variables: Json
+) -> None:
+    """Refuse values that hosts have for themselves and that a task for all of them would not read."""
+    names = [name for name in playbook.read_once if name not in extra]
+    values = HostValues(action, action._task)
+    lots = values.of_hosts(variables["ansible_play_hosts_all"], names)
+    groups, in_awx = variables["groups"], JOB_OF_AWX in variables
+    refuse_pattern_of_hosts(playbook, values.of_play(), lots, groups, in_awx)
+    refuse_differing(playbook, lots, groups, in_awx)
 
 
 def _value(action: ActionBase, name: str, variables: Json) -> t.Any:

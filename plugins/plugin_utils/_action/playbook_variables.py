@@ -25,7 +25,7 @@ Json = dict[str, t.Any]
 
 COLLECTION = Path(__file__).parents[3]
 SPECIFICATION = COLLECTION / "playbooks/meta/variables.yml"
-_JOB_OF_AWX = "awx_job_id"
+JOB_OF_AWX = "awx_job_id"
 _SET_BY_AWX = ("awx_", "tower_")
 _TAGS_OF_ANSIBLE = frozenset(("all", "always", "never", "tagged", "untagged"))
 _DOCS = "https://github.com/rayfleet/ansible-collection-anyscale/blob/main/docs/docsite/rst"
@@ -45,7 +45,8 @@ class Variable:
     """A variable, with the keys of its entry in the specification.
 
     empty_is_unset: whether an empty text stands for no value, although it is not of the type. Not for
-    a variable that restrains a run: an empty failure budget is an error.
+    a variable that restrains a run: an empty failure budget is an error. for_some: the variable of
+    hosts, with its value, that has the effect for some of them.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Variable:
     required: bool = False
     no_log: bool = False
     empty_is_unset: bool = False
+    for_some: str = ""
     example: str = ""
 
     def parse(self, value: t.Any) -> t.Any:
@@ -140,6 +142,17 @@ class Playbook:
     refused: t.Mapping[str, str]
     entry: Json
 
+    @property
+    def hosts_variable(self) -> str:
+        """The variable with the pattern of its hosts; empty if it has none."""
+        name = f"{self.prefixes[0]}hosts"
+        return name if name in self.variables else ""
+
+    @property
+    def read_once(self) -> list[str]:
+        """The variables that have one value for all hosts."""
+        return [name for name, variable in self.variables.items() if not variable.per_host]
+
     def refuse_launched(self, extra: t.Iterable[str]) -> None:
         """Raise InputError for the first extra variable of a job of AWX that none of this playbook needs,
         where the job template prompts for variables: its launch could set any, and nothing tells what
@@ -147,7 +160,7 @@ class Playbook:
         """
         names = sorted(extra)
         known = self.entry.get("launched")
-        if known is None or _JOB_OF_AWX not in names:
+        if known is None or JOB_OF_AWX not in names:
             return
         for name in names:
             if name not in known and not name.startswith(_SET_BY_AWX):

@@ -285,6 +285,16 @@ def test_a_pattern_that_matches_no_cloud_is_an_error(
     assert "offboard_hosts" in run.output
 
 
+@pytest.mark.core
+def test_a_pattern_in_the_inventory_selects_no_cloud(
+    seeded: Sandbox, tmp_path: pathlib.Path
+) -> None:
+    """Ansible has taken both clouds, and offboarding one of them was meant."""
+    run = offboard(seeded, inventory_file(tmp_path, seeded, [OWN, OTHER], offboard_hosts=OWN.name))
+    assert (run.exit_status, run.operations) == (2, {})
+    assert "offboard_hosts is a variable of hosts (the group all)" in run.output
+
+
 @pytest.mark.parametrize("limit", few_of([[], ["--limit", OWN.name]], []), ids=["all", "limited"])
 def test_an_inventory_without_a_host_is_an_error(
     seeded: Sandbox, tmp_path: pathlib.Path, limit: list[str]

@@ -6,10 +6,18 @@
 
 from __future__ import annotations
 
+import types
 import typing as t
 
 import pytest
+from ansible import context
 from ansible.errors import AnsibleError
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.play import Play
+from ansible.playbook.task import Task
+from ansible.template import Templar
+from ansible.vars.manager import VariableManager
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.first_task import validated
 
@@ -21,3 +29,58 @@ def test_an_unknown_playbook_is_refused(playbook: t.Any) -> None:
     """Its variables would not be validated."""
     with pytest.raises(AnsibleError, match="Give one of audit, explain, onboard"):
         validated(t.cast(t.Any, None), playbook, {})
+
+
+def action_of(run_once: bool, hosts: dict[str, dict[str, t.Any]], **of_play: t.Any) -> t.Any:
+    """The first task of a play of hosts with these variables."""
+    loader = DataLoader()
+    inventory = InventoryManager(loader, sources=[",".join(hosts) + ","])
+    for name, variables in hosts.items():
+        for variable, value in variables.items():
+            inventory.hosts[name].set_variable(variable, value)
+    manager = VariableManager(loader, inventory)
+    play = Play.load({"name": "Run", "hosts": "all", "vars": of_play}, manager, loader)
+    given = {"name": "First", "action": "debug", "run_once": run_once}
+    task = Task.load(given, variable_manager=manager, loader=loader)
+    task.get_play = lambda: play
+    templar = Templar(loader, variables={})
+    parts = {"_task": task, "_loader": loader, "_templar": templar, "BYPASS_HOST_LOOP": False}
+    return types.SimpleNamespace(**parts)
+
+
+IGNORED: dict[str, tuple[str, dict[str, t.Any], dict[str, t.Any], str]] = {
+    "a pattern that has selected nothing": (
+        "offboard",
+        {"offboard_hosts": "lab"},
+        {},
+        "offboard_hosts is a variable of hosts (lab), where it has no effect",
+    ),
+    "the pattern of an import": ("offboard", {}, {"offboard_hosts": "lab"}, ""),
+    "a pause of one cloud": ("heal", {"heal_paused": True}, {}, "heal_paused is read once"),
+    "a pause that is the play's": ("heal", {"heal_paused": True}, {"heal_paused": False}, ""),
+}
+
+
+@pytest.mark.parametrize("case", IGNORED)
+def test_what_hosts_have_and_the_playbook_would_ignore(
+    monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    """A task that runs for each host reads what each has."""
+    monkeypatch.setattr(context, "CLIARGS", {})
+    playbook, of_lab, of_play, words = IGNORED[case]
+    hosts = {"speech": {}, "lab": of_lab}
+    variables = {
+        **of_lab,
+        **of_play,
+        "groups": {"all": list(hosts)},
+        "ansible_play_hosts_all": list(hosts),
+    }
+    for run_once in (False, True):
+        action = action_of(run_once, hosts, **of_play)
+        action._templar.available_variables = variables
+        if run_once and words:
+            with pytest.raises(AnsibleError) as caught:
+                validated(action, playbook, variables)
+            assert str(caught.value).startswith(words)
+        else:
+            validated(action, playbook, variables)
