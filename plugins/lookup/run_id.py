@@ -15,7 +15,8 @@ description:
   - Returns a short string that is the same for all plays, hosts and tasks of one run of
     C(ansible-playbook), and different for every other run.
   - In AWX and Ansible Automation Platform it is the ID of the job, from the variable C(awx_job_id)
-    that they set.
+    that they set. It is an error if that is not the job of C(JOB_ID), which they set in the environment
+    of a job.
 options:
   _terms:
     description: None. The lookup takes no terms.

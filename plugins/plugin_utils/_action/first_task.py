@@ -28,7 +28,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.host_val
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.playbook_variables import (
     COLLECTION,
-    JOB_OF_AWX,
     Playbook,
     load_playbook,
     playbook_names,
@@ -36,6 +35,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.playbook
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.read_once import (
     refuse_differing,
     refuse_pattern_of_hosts,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_id import (
+    JOB_OF_AWX,
+    refuse_other_job,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import FleetAction
 
@@ -63,6 +66,7 @@ def validated(action: ActionBase, playbook: str, variables: Json) -> tuple[Json,
     """
     if playbook not in playbook_names():
         raise AnsibleError(f"playbook is {playbook!r}. Give one of {', '.join(playbook_names())}.")
+    refuse_other_job(variables)
     specified = load_playbook(playbook)
     extra = load_extra_vars(action._loader)
     ignored = specified.ignored(extra, variables)

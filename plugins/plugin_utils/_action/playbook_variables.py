@@ -20,13 +20,26 @@ from ansible.module_utils.common import validation
 from ansible.module_utils.common.yaml import yaml_load
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_id import JOB_OF_AWX
 
 Json = dict[str, t.Any]
 
 COLLECTION = Path(__file__).parents[3]
 SPECIFICATION = COLLECTION / "playbooks/meta/variables.yml"
-JOB_OF_AWX = "awx_job_id"
-_SET_BY_AWX = ("awx_", "tower_")
+# The extra variables that AWX 24.6.1 sets itself, each as awx_... and as tower_...: awx_meta_vars of
+# awx/main/models/unified_jobs.py and jobs.py.
+_SET_BY_AWX = frozenset(
+    f"{prefix}_{name}"
+    for prefix in ("awx", "tower")
+    for name in (
+        *("job_id", "job_launch_type", "job_template_id", "job_template_name", "job_scm_branch"),
+        *("workflow_job_id", "workflow_job_name", "workflow_job_launch_type"),
+        *("parent_job_schedule_id", "parent_job_schedule_name", "schedule_id", "schedule_name"),
+        *("user_id", "user_name", "user_email", "user_first_name", "user_last_name"),
+        *("inventory_id", "inventory_name", "project_revision", "project_scm_branch"),
+        "execution_node",
+    )
+)
 _TAGS_OF_ANSIBLE = frozenset(("all", "always", "never", "tagged", "untagged"))
 _DOCS = "https://github.com/rayfleet/ansible-collection-anyscale/blob/main/docs/docsite/rst"
 _CONVERSIONS: dict[str, tuple[t.Callable[[t.Any], t.Any], str]] = {
@@ -163,7 +176,7 @@ class Playbook:
         if known is None or JOB_OF_AWX not in names:
             return
         for name in names:
-            if name not in known and not name.startswith(_SET_BY_AWX):
+            if name not in known and name not in _SET_BY_AWX:
                 raise InputError(
                     f"{name} is an extra variable of this job, but the launch of {self.name} in AWX may "
                     f"set {', '.join(known)} alone",

@@ -13,7 +13,11 @@ import os
 import typing as t
 
 from ansible import constants as C
+from ansible.errors import AnsibleError
 
+JOB_OF_AWX = "awx_job_id"
+# AWX sets it for each job, and lets no credential replace it.
+_JOB_IN_ENVIRONMENT = "JOB_ID"
 _LONGEST_NAME = 80
 
 
@@ -22,9 +26,22 @@ def run_id(variables: t.Mapping[str, t.Any]) -> str:
     letters and digits, which a double click selects. The name may have underscores too, but seldom, so
     that a digit in their place is still unique.
     """
-    if job_id := variables.get("awx_job_id"):
+    if job_id := variables.get(JOB_OF_AWX):
+        refuse_other_job(variables)
         return str(job_id)
     return os.path.basename(C.DEFAULT_LOCAL_TMP).removeprefix("ansible-local-").replace("_", "0")
+
+
+def refuse_other_job(variables: t.Mapping[str, t.Any]) -> None:
+    """Raise if the variables have the number of another job than the environment: its backups would be
+    taken for those of that job, and a rollback of that job would restore them.
+    """
+    given, of_environment = variables.get(JOB_OF_AWX), os.environ.get(_JOB_IN_ENVIRONMENT)
+    if given and of_environment and str(given) != of_environment:
+        raise AnsibleError(
+            f"{JOB_OF_AWX} is {given}, but this is the job {of_environment} of AWX, as {_JOB_IN_ENVIRONMENT} "
+            f"in its environment says. Take {JOB_OF_AWX} out of the variables: AWX sets it."
+        )
 
 
 def with_run(

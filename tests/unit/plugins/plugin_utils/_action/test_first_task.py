@@ -84,3 +84,11 @@ def test_what_hosts_have_and_the_playbook_would_ignore(
             assert str(caught.value).startswith(words)
         else:
             validated(action, playbook, variables)
+
+
+def test_a_job_with_the_number_of_another_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it reads anything."""
+    monkeypatch.setattr(context, "CLIARGS", {})
+    monkeypatch.setenv("JOB_ID", "4712")
+    with pytest.raises(AnsibleError, match="this is the job 4712 of AWX"):
+        validated(action_of(True, {"lab": {}}), "audit", {"awx_job_id": 4711})

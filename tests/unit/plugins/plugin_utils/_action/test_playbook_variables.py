@@ -257,6 +257,17 @@ LAUNCHED: dict[str, tuple[str, dict[str, t.Any], str]] = {
     "what the rulebook and the template set": ("heal", {**OF_AWX, **OF_HEAL}, ""),
     "a variable of the role": ("heal", {**OF_AWX, "cloud_iam_role": "x"}, "cloud_iam_role"),
     "a limit of the playbook": ("heal", {**OF_AWX, "heal_max_clouds": 9}, "heal_max_clouds"),
+    "a job of a workflow by a schedule": (
+        "heal",
+        {**OF_AWX, "awx_workflow_job_id": 6, "tower_parent_job_schedule_name": "nightly"},
+        "",
+    ),
+    "a name that only looks like one of AWX": ("heal", {**OF_AWX, "awx_mode": 1}, "awx_mode"),
+    "what a webhook passes on": (
+        "heal",
+        {**OF_AWX, "tower_webhook_payload": {}},
+        "tower_webhook_payload",
+    ),
     "a setting of Ansible": ("heal", {**OF_AWX, "ansible_host": "x"}, "ansible_host"),
     "a command line": ("heal", {"cloud_iam_role": "x", "heal_max_clouds": 9}, ""),
     "a job whose template has a survey": ("onboard", {**OF_AWX, "cloud_iam_role": "x"}, ""),

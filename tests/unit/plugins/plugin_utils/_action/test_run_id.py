@@ -10,6 +10,7 @@ import typing as t
 
 import pytest
 from ansible import constants as C
+from ansible.errors import AnsibleError
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_id import (
     run_id,
@@ -31,8 +32,21 @@ def test_the_id_has_letters_and_digits_only(
     assert run_id({}) == expected
 
 
-def test_a_job_of_awx_is_known_by_its_number() -> None:
+@pytest.mark.parametrize("of_environment", [None, "4711"], ids=["a command line", "a job of AWX"])
+def test_a_job_of_awx_is_known_by_its_number(
+    monkeypatch: pytest.MonkeyPatch, of_environment: str | None
+) -> None:
+    if of_environment:
+        monkeypatch.setenv("JOB_ID", of_environment)
     assert run_id({"awx_job_id": 4711}) == "4711"
+
+
+def test_the_number_of_another_job_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its backups would be among those of that job."""
+    monkeypatch.setenv("JOB_ID", "4712")
+    with pytest.raises(AnsibleError, match="awx_job_id is 4711, but this is the job 4712 of AWX"):
+        run_id({"awx_job_id": 4711})
+    assert run_id({}) != "4712"
 
 
 PLAY = {"awx_job_id": 4711, "ansible_play_name": "Set up the roles"}
