@@ -66,7 +66,7 @@ class ActionModule(FirstTask):
         hosts, unlocated = _select(selection, names, hostvars)
         uncovered = left_out(hostvars._inventory, self._task.get_play().hosts)
         not_permitted, _unlocated = _select(selection, uncovered, hostvars)
-        none = f"None of the {len(names)} clouds is selected by {selection}"
+        none = _none_of(len(names), selection)
         if not hosts and not arguments["allow_empty_selection"]:
             raise InputError(
                 none, "Compare the spelling with the inventory (ansible-inventory --graph)."
@@ -87,6 +87,11 @@ class ActionModule(FirstTask):
             "total": len(names),
             "warnings": warnings,
         }
+
+
+def _none_of(clouds: int, selection: Selection) -> str:
+    subject = "The only cloud is not" if clouds == 1 else f"None of the {clouds} clouds is"
+    return f"{subject} selected by {selection}"
 
 
 def _location_warning(name: str, known: t.Mapping[str, t.Any]) -> str:

@@ -47,6 +47,10 @@ def noun(progress: Progress) -> str:
     return "clouds" if is_fleet else "hosts"
 
 
+def _number_of(what: str, count: int) -> str:
+    return f"1 {what.removesuffix('s')}" if count == 1 else f"{count} {what}"
+
+
 def bar_line(progress: Progress, what: str, check: bool, width: int, now: float) -> Line:
     """One line of at most this width with the progress of the run."""
     pieces: Line = []
@@ -66,14 +70,14 @@ def heartbeat(progress: Progress, what: str, check: bool, now: float) -> str:
 
 def stage_line(stage: StageBegan) -> str:
     """That a stage begins."""
-    return f"{stage.name}: {stage.clouds} {'cloud' if stage.clouds == 1 else 'clouds'}"
+    return f"{stage.name}: {_number_of('clouds', stage.clouds)}"
 
 
 def stage_heartbeat(progress: Progress, stage: EngineStage, now: float) -> str:
     """The same where only the reports of an engine are known, as a line about its stage."""
     counts = "".join(text for text, _outcome in _counts(progress, check=False))
     return (
-        f"{stage.name}: {stage.done} of {stage.clouds} clouds in {_clock(now - stage.started)}"
+        f"{stage.name}: {stage.done} of {_number_of('clouds', stage.clouds)} in {_clock(now - stage.started)}"
         f"{counts}{_left(stage.time_left(now))}"
     )
 
@@ -94,34 +98,34 @@ def recap(progress: Progress, what: str, check: bool, width: int) -> list[Line]:
     """The recap of the run: a table by account, the drift, the reasons for changes, the failures, and the
     totals in machine-readable form.
     """
-    counted = [cloud for cloud in progress.clouds.values() if cloud.outcome]
-    if not counted:
+    finished = [cloud for cloud in progress.clouds.values() if cloud.outcome]
+    if not finished:
         return []
     findings = _grouped(
         (finding, cloud.name)
-        for cloud in counted
+        for cloud in finished
         if cloud.outcome is Outcome.DRIFTED
         for finding in cloud.findings
     )
     changed, predicted = (
         _grouped(
             (reason, cloud.name)
-            for cloud in counted
+            for cloud in finished
             if cloud.change is change
             for reason in cloud.reasons
         )
         for change in (Outcome.CHANGED, Outcome.WOULD_CHANGE)
     )
-    failures = causes_of((cloud.name, cloud.message) for cloud in counted if cloud.failure)
+    failures = causes_of((cloud.name, cloud.message) for cloud in finished if cloud.failure)
     return [
-        *_table(counted, what, check),
+        *_table(finished, what, check),
         *_section("drift", findings, width),
         *_section("reasons for changes", changed, width),
         *_section("reasons for predicted changes", predicted, width),
         *_failures(failures, width),
         *_run_error(progress),
         [("", None)],
-        _totals(counted, what, check),
+        _totals(finished, what, check),
     ]
 
 
@@ -136,7 +140,7 @@ def _standing(progress: Progress, what: str, check: bool, now: float) -> Line:
     pieces: Line = [
         (
             (
-                f"{progress.done} of {len(progress.clouds)} {what} done in "
+                f"{progress.done} of {_number_of(what, len(progress.clouds))} done in "
                 f"{_clock(progress.elapsed(now))}"
             ),
             None,

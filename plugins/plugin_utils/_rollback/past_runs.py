@@ -207,4 +207,4 @@ def _rolled_back(run: PastRun) -> list[str]:
     by = ", ".join(run.rolled_back_by)
     if run.restored >= run.total:
         return [f"rolled back by {by}"]
-    return [f"{run.restored} of {run.total} documents restored by {by}"]
+    return [f"{run.restored} of {counted(run.total, 'document')} restored by {by}"]

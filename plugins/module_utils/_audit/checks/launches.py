@@ -36,6 +36,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.running i
     running_of,
 )
 
+_LAUNCHES = ("launch", "launches")
+_INSTANCES = ("running instance", "running instances")
 # More are counted, but not listed: a cloud may have thousands.
 _MOST_LISTED = 50
 _RESTART = (
@@ -60,8 +62,7 @@ def launches_use_the_config(facts: Facts) -> Outcome:
     wrong = [one for one in judged if one.verdict in (OTHER, OLDER_VERSION)]
     if wrong:
         return failed(
-            f"{len(wrong)} of {len(judged)} launches do not run with the role: {_names(wrong)}. "
-            f"{missing}",
+            f"{_others(wrong, judged, _LAUNCHES)} with the role: {_names(wrong)}. {missing}",
             _RESTART,
             **_evidence(judged, "launches"),
         )
@@ -76,7 +77,9 @@ def launches_use_the_config(facts: Facts) -> Outcome:
         )
     if not judged:
         raise not_applicable("Nothing is launched in the cloud.")
-    return passed(f"All {len(judged)} launches run with the role.", **_evidence(judged, "launches"))
+    return passed(
+        f"{_all(judged, _LAUNCHES).capitalize()} with the role.", **_evidence(judged, "launches")
+    )
 
 
 def instances_run_with_the_role(facts: Facts) -> Outcome:
@@ -91,23 +94,33 @@ def instances_run_with_the_role(facts: Facts) -> Outcome:
         )
         found = ", ".join(f"{count} with {profile}" for profile, count in sorted(profiles.items()))
         return failed(
-            f"{len(wrong)} of {len(judged)} running instances do not run with the role: {found}.",
+            f"{_others(wrong, judged, _INSTANCES)} with the role: {found}.",
             _REPLACE,
             **_evidence(judged, "instances"),
         )
     unsure = [one for one in judged if one.verdict == CANNOT_TELL]
     if unsure:
         raise _unknown(
-            f"Whether the {len(judged)} running instances run with the role is unknown: "
-            f"{unsure[0].reason}",
+            f"Whether {_all(judged, _INSTANCES)} with the role is unknown: {unsure[0].reason}",
             unsure,
             "",
             _evidence(judged, "instances"),
         )
     return passed(
-        f"All {len(judged)} running instances run with the role.",
-        **_evidence(judged, "instances"),
+        f"{_all(judged, _INSTANCES).capitalize()} with the role.", **_evidence(judged, "instances")
     )
+
+
+def _all(judged: t.Sequence[Judged], nouns: tuple[str, str]) -> str:
+    """The subject for all of them, and its verb."""
+    one, many = nouns
+    return f"all {len(judged)} {many} run" if len(judged) > 1 else f"the {one} runs"
+
+
+def _others(wrong: t.Sequence[Judged], judged: t.Sequence[Judged], nouns: tuple[str, str]) -> str:
+    """The subject for those that are otherwise, and its verb."""
+    noun = nouns[len(judged) > 1]
+    return f"{len(wrong)} of {len(judged)} {noun} {'does' if len(wrong) == 1 else 'do'} not run"
 
 
 def _unknown(

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launch_rows import (
@@ -66,6 +67,9 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._poli
     policy,
 )
 
+_ONE_OF_MANY = re.compile(
+    r"\b1 (?:\w+ )?(?:buckets|clouds|documents|instances|launches|policies|profiles|roles|rules|statements)\b"
+)
 Json = dict[str, t.Any]
 
 CLOUD_ID = "cld_4fxb3wsbdcq2n1p9"
@@ -319,3 +323,4 @@ def assert_verdict(check: str, changes: Json, status: str, words: str) -> None:
     found = verdict(check, facts(**changes))
     assert found["status"] == status, found["reason"]
     assert words in found["reason"]
+    assert not _ONE_OF_MANY.search(f"{found['reason']} {found['remedy']}")

@@ -142,6 +142,17 @@ def test_the_stage_of_an_engine() -> None:
     assert texts.heartbeat(progress, "clouds", False, 20.0).endswith(" 0 failed | Converge clouds")
 
 
+def test_the_stage_of_an_engine_with_one_cloud() -> None:
+    progress = _progress(a="111111111111")
+    progress.start_engine()
+    progress.begin_stage(StageBegan("Plan", 1), 10.0)
+    assert progress.engine_stage
+    assert texts.stage_heartbeat(progress, progress.engine_stage, 20.0).startswith(
+        "Plan: 0 of 1 cloud in"
+    )
+    assert texts.heartbeat(progress, "clouds", False, 20.0).startswith("0 of 1 cloud done in")
+
+
 def test_a_cloud_that_changed() -> None:
     """Its name, its account where that is known, the reasons that were not reported before."""
     progress = _progress(a="111111111111", b="")

@@ -39,16 +39,24 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._audi
 TABLE: dict[str, dict[str, Row]] = {
     "launches_use_the_config": {
         "none": (launched(), "not_applicable", "Nothing is launched"),
-        "the newest version": (launched("cpt_1"), "pass", "All 1 launches run with the role"),
-        "an older version that gives the role too": (launched("cpt_old_right"), "pass", "All 1"),
+        "the newest version": (launched("cpt_1"), "pass", "The launch runs with the role"),
+        "an older version that gives the role too": (
+            launched("cpt_old_right"),
+            "pass",
+            "The launch runs",
+        ),
         "an older version with another profile": (
             launched("cpt_1", "cpt_old"),
             "fail",
-            "1 of 2 launches do not run with the role: cluster cluster-1 (older_version)",
+            "1 of 2 launches does not run with the role: cluster cluster-1 (older_version)",
         ),
         "another compute config": (launched("cpt_own"), "fail", "cluster-0 (other)"),
         "one group of workers with another profile": (launched("cpt_worker"), "fail", "(other)"),
-        "a compute config without a profile, by default": (launched("cpt_none"), "pass", "All 1"),
+        "a compute config without a profile, by default": (
+            launched("cpt_none"),
+            "pass",
+            "The launch runs",
+        ),
         "a role in place of a profile": (
             launched("cpt_role"),
             "unknown",
@@ -70,7 +78,7 @@ TABLE: dict[str, dict[str, Row]] = {
         "a rule with the role's profile": (
             {**launched("cpt_1"), **mapped(PROFILE_NAME)},
             "pass",
-            "All 1",
+            "The launch runs",
         ),
         "a rule with the role's profile, and the compute config with another": (
             {**launched("cpt_own"), **mapped(PROFILE_NAME)},
@@ -100,12 +108,12 @@ TABLE: dict[str, dict[str, Row]] = {
         "a node group with a role of its own": (
             {**launched("cpt_worker"), **OWN_ROLE},
             "pass",
-            "All 1",
+            "The launch runs",
         ),
         "a node group that keeps its own profile": (
             {**launched("cpt_worker"), "node_groups": "keep"},
             "pass",
-            "All 1",
+            "The launch runs",
         ),
         "Cloud IAM mapping that is refused": (
             {**launched("cpt_1"), "mappings": REFUSED},
@@ -145,15 +153,19 @@ TABLE: dict[str, dict[str, Row]] = {
         "the profile of a further role": (
             {**instances(OTHER_PROFILE), **OWN_ROLE},
             "pass",
-            "All 1",
+            "The running instance runs",
         ),
         "the profile of a role that only a rule names": (
             {**instances(OTHER_PROFILE), **further(is_wanted=False)},
             "fail",
-            "1 of 1",
+            "1 of 1 running instance does not run",
         ),
         "no profile": (instances(None), "fail", "1 with no profile"),
-        "no profile holds the role": ({**instances(PROFILE), **NO_PROFILE}, "fail", "1 of 1"),
+        "no profile holds the role": (
+            {**instances(PROFILE), **NO_PROFILE},
+            "fail",
+            "1 of 1 running instance does not run",
+        ),
         "profiles of the role that are refused": (
             {**instances(PROFILE), "role_profiles": REFUSED},
             "unknown",
