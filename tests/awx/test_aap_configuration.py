@@ -135,6 +135,11 @@ def test_audits_assume_a_role_of_their_own(exported: Json) -> None:
     } == dict.fromkeys(AUDITS, f"unsafe: {AUDIT_ROLE}")
 
 
+def test_each_template_passes_on_the_prefix(exported: Json) -> None:
+    passed = {item["extra_vars"]["awx_setup_prefix"] for item in exported["controller_templates"]}
+    assert passed == {"unsafe: Anyscale"}
+
+
 def test_the_secrets_are_left_to_the_vault(exported: Json) -> None:
     inputs = {item["name"]: item["inputs"] for item in exported["controller_credentials"]}
     assert inputs["Anyscale"]["token"] == "{{ awx_setup_anyscale_token }}"

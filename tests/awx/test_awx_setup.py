@@ -263,6 +263,11 @@ def test_audits_assume_a_role_of_their_own_in_the_account_of_each_cloud(cycle: C
     assert assumed == dict.fromkeys(AUDITS, AUDIT_ROLE)
 
 
+def test_each_template_passes_on_the_prefix_by_which_its_jobs_name_the_others(cycle: Cycle) -> None:
+    passed = [json.loads(template["extra_vars"]) for template in cycle.templates.values()]
+    assert {variables["awx_setup_prefix"] for variables in passed} == {"Anyscale"}
+
+
 def test_the_rulebook_launches_the_job_template_that_heals(cycle: Cycle) -> None:
     """With the names that the guide sets for it, and with its events, which it passes as a variable
     that no survey could ask for.
@@ -406,8 +411,8 @@ def test_what_is_asked_and_set_is_what_the_playbook_documents(cycle: Cycle, name
     asked = {question["variable"] for question in cycle.surveys[name]} | set(
         json.loads(cycle.templates[name]["extra_vars"] or "{}")
     )
-    of_the_role = {"cloud_iam_backup_dir", "cloud_iam_assume_role_arn"}
-    assert asked - {*load_playbook(playbook).variables, *of_the_role} == set()
+    of_roles = {"cloud_iam_backup_dir", "cloud_iam_assume_role_arn", "awx_setup_prefix"}
+    assert asked - {*load_playbook(playbook).variables, *of_roles} == set()
 
 
 def test_what_the_workflow_asks_its_jobs_understand(cycle: Cycle) -> None:

@@ -21,6 +21,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import e
 
 _OF_THE_ROLE = "cloud_iam_"
 _OF_THIS_RUN = "cloud_iam_run_id"
+_PREFIX_VARIABLE = "awx_setup_prefix"
 _SECRET_NAME = re.compile(r"key|token|secret|pass(word|phrase)|credential|external_id", re.I)
 _ADDRESS_WITH_LOGIN = re.compile(r"\w+://[^/]*@")
 # What Ansible reads in key=value as it stands. Anything else is told as JSON.
@@ -49,8 +50,7 @@ def invocation_of(arguments: t.Mapping[str, t.Any], variables: t.Mapping[str, t.
     given = [str(one) for one in arguments.get("inventory") or ()]
     configured = [str(one) for one in C.DEFAULT_HOST_LIST or ()]
     inventories = [] if given == configured else [_as_typed(one) for one in given]
-    prefix = _template_prefix(str(variables.get("awx_job_template_name", "")))
-    return Invocation(tuple(inventories), "awx_job_id" in variables, prefix)
+    return Invocation(tuple(inventories), "awx_job_id" in variables, _template_prefix(variables))
 
 
 def inventory_options(invocation: Invocation) -> list[str]:
@@ -102,10 +102,12 @@ def _can_be_shown(name: str, value: t.Any) -> bool:
     return is_plain and not _SECRET_NAME.search(name) and not _ADDRESS_WITH_LOGIN.match(str(value))
 
 
-def _template_prefix(job_template: str) -> str:
-    """The role awx_setup gives all of its job templates one prefix."""
-    prefix, _space, _last_word = job_template.rpartition(" ")
-    return escape_control_chars(prefix)
+def _template_prefix(variables: t.Mapping[str, t.Any]) -> str:
+    """The prefix that the role awx_setup gives all of its job templates, each of which passes it on, as
+    a copy with another name does. A template that was made otherwise is named as those are.
+    """
+    guessed, _space, _last_word = str(variables.get("awx_job_template_name", "")).rpartition(" ")
+    return escape_control_chars(str(variables.get(_PREFIX_VARIABLE) or guessed))
 
 
 def _as_typed(inventory: str) -> str:

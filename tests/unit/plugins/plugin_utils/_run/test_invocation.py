@@ -92,16 +92,29 @@ def test_ansible_reads_a_repeated_value_as_it_was(value: str) -> None:
     assert read == {"cloud_iam_bucket": value}
 
 
+# The job template of a job, and the prefix that it passes on, if it does.
 @pytest.mark.parametrize(
-    ("job_template", "named"),
+    ("job_template", "passed", "named"),
     [
-        pytest.param("Anyscale onboard", "Anyscale rollback", id="of the same prefix"),
-        pytest.param("Ray clouds, EU offboard", "Ray clouds, EU rollback", id="of several words"),
-        pytest.param("", "rollback", id="of a job without a template"),
+        pytest.param("Anyscale onboard", {}, "Anyscale rollback", id="of the same prefix"),
+        pytest.param("Ray clouds, EU offboard", {}, "Ray clouds, EU rollback", id="several words"),
+        pytest.param("", {}, "rollback", id="of a job without a template"),
+        pytest.param(
+            "Anyscale onboard @ 10:22:33 PM",
+            {"awx_setup_prefix": "Anyscale"},
+            "Anyscale rollback",
+            id="of a copy",
+        ),
+        pytest.param(
+            "Anyscale nightly audit",
+            {"awx_setup_prefix": "Anyscale"},
+            "Anyscale rollback",
+            id="a name of several words",
+        ),
     ],
 )
 def test_a_job_of_awx_is_undone_by_the_template_of_its_set_up(
-    job_template: str, named: str
+    job_template: str, passed: dict[str, str], named: str
 ) -> None:
-    variables = {"awx_job_id": 7, "awx_job_template_name": job_template}
+    variables = {"awx_job_id": 7, "awx_job_template_name": job_template, **passed}
     assert invocation_of({}, variables).job_template("rollback") == named
