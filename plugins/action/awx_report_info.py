@@ -20,11 +20,15 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.awx_art
     merge_artifacts,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.workflow import (
+    expected_slices,
     workflow_lines,
     workflow_problems,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import invocation_of
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import undo_command
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import (
+    how_to_list_runs,
+    undo_command,
+)
 
 display = Display()
 
@@ -36,6 +40,7 @@ class ActionModule(FleetAction):
         "argument_spec": {
             "artifacts": {"type": "dict", "required": True},
             "required_steps": {"type": "list", "elements": "str", "default": []},
+            "slices": {"type": "int", "default": 1},
         }
     }
 
@@ -46,11 +51,14 @@ class ActionModule(FleetAction):
         # Plain types: Ansible's carry tags.
         steps = merge_artifacts(json.loads(json.dumps(arguments["artifacts"])))
         invocation = invocation_of(context.CLIARGS, hostvars["localhost"])
-        lines = workflow_lines(steps, functools.partial(undo_command, invocation=invocation))
+        # Of a job of AWX, which is not sliced, all that its inventory has.
+        slices = expected_slices(arguments["slices"], len(hostvars._inventory.hosts))
+        jobs = (slices, how_to_list_runs(invocation))
+        lines = workflow_lines(steps, functools.partial(undo_command, invocation=invocation), *jobs)
         # As they stand: in the result of a task they would be quoted.
         display.display("\n".join(["", *lines]))
         return {
             "steps": steps,
             "lines": lines,
-            "problems": workflow_problems(steps, arguments["required_steps"]),
+            "problems": workflow_problems(steps, arguments["required_steps"], *jobs),
         }

@@ -30,6 +30,13 @@ options:
     type: list
     elements: str
     default: []
+  slices:
+    description:
+      - The number of slices of the step C(onboard), of which AWX
+        makes no more than the inventory has hosts. A slice that published nothing is a problem, since
+        it may have changed clouds before it timed out or was canceled.
+    type: int
+    default: 1
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes.run_once
   - rayfleet.anyscale._attributes.info
@@ -73,7 +80,7 @@ lines:
   sample: ["onboard (4 jobs): 500 selected, 12 changed, 1 failed, 487 in sync", "  Failed: vision-lab"]
 problems:
   description: A message for each required step in which clouds failed, or of which no job published
-    its counts.
+    its counts, and one for missing slices.
   returned: success
   type: list
   elements: str

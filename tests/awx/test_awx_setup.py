@@ -347,6 +347,8 @@ def test_a_slice_may_have_none_of_the_selected_clouds(cycle: Cycle) -> None:
 def test_only_the_onboarding_is_sliced(cycle: Cycle) -> None:
     slices = {name: template["job_slice_count"] for name, template in cycle.templates.items()}
     assert slices == {**dict.fromkeys(MADE["job_templates"], 1), "Anyscale onboard": 4}
+    report = json.loads(cycle.templates["Anyscale report"]["extra_vars"])
+    assert int(report["awx_report_slices"]) == 4
 
 
 def test_the_inventory_is_read_anew_before_jobs(cycle: Cycle) -> None:

@@ -57,6 +57,16 @@ def how_to_find_a_run(invocation: Invocation) -> str:
     )
 
 
+def how_to_list_runs(invocation: Invocation) -> str:
+    """How to see the last runs, with what they changed, such as to find one that published nothing."""
+    if invocation.in_awx:
+        how = f"launch the job template {_template(invocation)} without an answer for Run"
+    else:
+        words = ["ansible-playbook", *inventory_options(invocation), PLAYBOOK]
+        how = f"run {' '.join(shlex.quote(word) for word in words)}"
+    return f"{how}, which lists the last runs"
+
+
 def how_to_onboard(clouds: t.Sequence[str], invocation: Invocation) -> str:
     """How to converge clouds; with all others of the fleet, if they are too many to be named."""
     return _run("onboard", {"Mode": "apply"}, clouds, invocation)

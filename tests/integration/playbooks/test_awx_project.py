@@ -355,6 +355,7 @@ def test_a_workflow_ends_with_its_steps_and_how_to_undo_them(
         "anyscale_audit_12": {**audited, "failed_clouds": [], "paths": {"html": "/r/report.html"}},
         "anyscale_onboard_13": {**onboarded, "runs": ["13"]},
         "awx_report_required_steps": ["onboard", "audit after"],
+        "awx_report_slices": 2,
     }
     job = run_job(
         tmp_path,
@@ -367,12 +368,13 @@ def test_a_workflow_ends_with_its_steps_and_how_to_undo_them(
     wanted = """\
 audit before (1 job): 2 with failed checks; 2 drifted
   Report: /r/report.html
-onboard (1 job): 2 selected, 1 changed, 1 failed
+onboard (1 of 2 jobs): 2 selected, 1 changed, 1 failed
   Failed: vision-dev
 To undo what was changed: launch the job template Anyscale rollback with 13 for Run
 """
     assert wanted in job.seen
     assert "1 cloud failed in step onboard. No job of step audit after" in job.seen
+    assert "1 of 2 jobs of step onboard published nothing" in job.seen
     assert set(job.published["anyscale_totals"]) == {"audit before", "onboard"}
 
 

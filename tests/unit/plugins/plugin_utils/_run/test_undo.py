@@ -16,6 +16,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import
     how_to_audit,
     how_to_choose_a_run,
     how_to_find_a_run,
+    how_to_list_runs,
     how_to_onboard,
     undo_command,
 )
@@ -67,6 +68,11 @@ SAID: dict[str, tuple[t.Callable[[Invocation], str], str, str]] = {
         "backup_dir). Without rollback_run and rollback_paths, the playbook lists the runs.",
         "Check the answer for Run, the IDs of jobs. Without an answer, the job template Anyscale "
         "rollback lists the runs.",
+    ),
+    "a run that published nothing": (
+        how_to_list_runs,
+        "run ansible-playbook rayfleet.anyscale.rollback, which lists the last runs",
+        "launch the job template Anyscale rollback without an answer for Run, which lists the last runs",
     ),
     "how to onboard some clouds": (
         lambda invocation: how_to_onboard(["speech", "vision"], invocation),
