@@ -33,7 +33,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("_aws", "_anyscale"),
     ("_files",),
     ("_policy",),
-    ("_arns", "_json", "_retry", "_credentials", "_requirements"),
+    ("_arns", "_json", "_retry", "_credentials", "_requirements", "_survey"),
     ("_errors",),
     ("_escape",),
 )

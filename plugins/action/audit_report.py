@@ -70,6 +70,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.uncovered import (
     how_to_permit,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import (
+    how_to_preview,
+    how_to_take_all,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import (
     counted,
     summarize_names,
@@ -139,7 +143,8 @@ class ActionModule(FleetAction):
         result: Json = {"paths": paths, "counts": totals, "failed_clouds": failed}
         if arguments["run"]:
             artifact = {"step": " ".join(filter(None, ["audit", arguments["label"]])), **result}
-            lines = report_lines(report, paths, is_written=not self._task.check_mode)
+            preview, is_written = how_to_preview(invocation), not self._task.check_mode
+            lines = report_lines(report, paths, preview, is_written=is_written)
             # The reason why the audit fails has the same sentence.
             lines += [permit] if totals["clouds"][NOT_PERMITTED] and not too_few else []
             _record_run(RunFolder(arguments["run"]), report, artifact, lines, too_few)
@@ -148,7 +153,7 @@ class ActionModule(FleetAction):
         if not self._task.check_mode:
             _write_all(report, paths, folder)
         warnings += _unplaced_warning(report) if _ASFF in paths else []
-        warnings += _missing_warning(report, previous) if previous else []
+        warnings += _missing_warning(report, previous, invocation) if previous else []
         warnings += _unknown_warning(report) if arguments["fail_on"] == "drift" else []
         total = len(report["clouds"])
         reasons = [_failure(failed, total, arguments["fail_on"])] if failed else []
@@ -298,14 +303,14 @@ def _unplaced_warning(report: Json) -> list[str]:
     )
 
 
-def _missing_warning(report: Json, previous: Json) -> list[str]:
+def _missing_warning(report: Json, previous: Json, invocation: Invocation) -> list[str]:
     missing = missing_clouds(report, previous)
     if not missing:
         return []
     return [
         f"{counted(len(missing), 'cloud')} of the previous report "
         f"{'is' if len(missing) == 1 else 'are'} missing in this report: "
-        f"{summarize_names(missing)}. If this run used --limit, run the audit without it."
+        f"{summarize_names(missing)}. {how_to_take_all(invocation)}"
     ]
 
 

@@ -16,6 +16,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     TaskError,
     naming_variables,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._survey import JOB_OF_AWX
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import CloudVariables
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.notices import (
     grouped,
@@ -59,7 +60,7 @@ class ActionModule(ActionBase):
                 notice = pass_role_notice_of(cloud, cloud.registered_role)
                 warnings += self._notices(cloud, [notice] if notice else [])
         except TaskError as error:
-            with naming_variables():  # the reader's, whose role this is
+            with naming_variables(JOB_OF_AWX in variables):  # the reader's, whose role this is
                 message = error.failure()["msg"]
             # It may quote a secret, in another variable.
             failure = {**told, "failed": True, "msg": message}

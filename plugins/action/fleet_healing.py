@@ -124,7 +124,7 @@ class ActionModule(FleetAction):
             found = (preview_hold if is_check else hold)(state, scope, touched)
             closing = messages.paused(found["pending"])
         elif is_check:
-            found = preview(scope, healing, touched, state.rules)
+            found = preview(scope, healing, touched, state.rules, invocation)
         else:
             found = take(run, state, scope, touched, invocation)
         if found["retried"]:

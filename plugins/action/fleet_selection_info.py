@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible import context
+
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_arn
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.first_task import (
@@ -24,6 +26,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder impo
     RunFolder,
     new_token,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import invocation_of
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.selection import (
     Location,
     Selection,
@@ -31,6 +34,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.selection i
     refuse_unconfirmed,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.uncovered import left_out
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import (
+    how_to_select,
+    where_the_hosts_are,
+)
 
 _ANSWERS = ("accounts", "regions", "clouds")
 _RULES = {
@@ -55,23 +62,19 @@ class ActionModule(FirstTask):
         self, names: list[str], hostvars: t.Any, arguments: dict[str, t.Any]
     ) -> dict[str, t.Any]:
         """Validate the answers, and return the hosts that they select."""
+        invocation = invocation_of(context.CLIARGS, hostvars["localhost"])
         selection = parse_selection(**{name: arguments[name] for name in _ANSWERS})
         is_selected = arguments["limited"] or not selection.is_empty
         if arguments["require_selection"] and not is_selected:
-            raise InputError(
-                "No cloud is selected",
-                "Use --limit, or set fleet_clouds, fleet_accounts or fleet_regions; fleet_clouds=* "
-                "selects all clouds.",
-            )
+            raise InputError("No cloud is selected", how_to_select(invocation))
         hosts, unlocated = _select(selection, names, hostvars)
         uncovered = left_out(hostvars._inventory, self._task.get_play().hosts)
         not_permitted, _unlocated = _select(selection, uncovered, hostvars)
         none = _none_of(len(names), selection)
         if not hosts and not arguments["allow_empty_selection"]:
-            raise InputError(
-                none, "Compare the spelling with the inventory (ansible-inventory --graph)."
-            )
-        refuse_unconfirmed(len(hosts), arguments["confirm_above"], arguments["confirmed"])
+            raise InputError(none, where_the_hosts_are(invocation))
+        numbers = (arguments["confirm_above"], arguments["confirmed"])
+        refuse_unconfirmed(len(hosts), *numbers, invocation)
         warnings = [_location_warning(name, hostvars[name]) for name in unlocated]
         if not hosts:
             warnings.append(

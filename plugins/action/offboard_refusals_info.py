@@ -11,6 +11,8 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
+from ansible import context
+
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
     AccountSessions,
 )
@@ -42,6 +44,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.role_use
     cloud_roles_of,
     refusals,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import invocation_of
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.threads import for_each
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
@@ -88,7 +91,13 @@ class ActionModule(FleetAction):
         for name, role in registered.items():
             fleet[name]["anyscale_default_role_arn"] = role
         clouds = {name: cloud_roles_of(values) for name, values in fleet.items()}
-        found = refusals(clouds, selected, default_role=default_role, shared_role=shared_role)
+        found = refusals(
+            clouds,
+            selected,
+            default_role=default_role,
+            shared_role=shared_role,
+            invocation=invocation_of(context.CLIARGS, hostvars["localhost"]),
+        )
         refused = {**found, **unread}
         left = [name for name in selected if name not in refused]
         may_run = {name for name in left if _mode(hosts, name) == _WARN}

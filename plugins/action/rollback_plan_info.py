@@ -119,7 +119,8 @@ class ActionModule(FirstTask):
         assignment = assign(documents, hosts, only_named)
         left_out = [document.first.resource for document in assignment.unassigned]
         if (left_out and not only_named) or (documents and not assignment.by_host):
-            raise AnsibleError(why_unassigned(left_out, only_named, _uncovered(hosts, hostvars)))
+            uncovered = _uncovered(hosts, hostvars)
+            raise AnsibleError(why_unassigned(left_out, only_named, uncovered, invocation))
         kept = kept_profiles(backups.values(), clouds)
         return {
             **_plan(assignment, clouds, left_out),

@@ -63,6 +63,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.uncovered import (
     where_the_lines_are,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import (
+    how_to_have_hosts,
+    what_selects_hosts,
+)
 
 _UNCOVERED = "anyscale_uncovered"
 # An inventory that is written by hand need not have them.
@@ -89,24 +93,22 @@ class LookupModule(LookupBase):
         if failures():
             # Another plugin may have made hosts of what this one could not read.
             raise AnsibleLookupError(" ".join(failures()))
+        invocation = invocation_of(context.CLIARGS, variables or {})
         if not self._names("all", variables or {}):
-            raise AnsibleLookupError(
-                "The inventory has no hosts. Pass an inventory with -i, and check it with: "
-                "ansible-inventory --graph"
-            )
+            raise AnsibleLookupError(f"The inventory has no hosts. {how_to_have_hosts(invocation)}")
         uncovered = (
             self._matching(_UNCOVERED, variables or {}) if _has_uncovered(variables or {}) else ()
         )
         hint = (
             f" Clouds in the group anyscale_uncovered: {len(uncovered)}, because the fleet file "
             "does not cover them. "
-            f"{where_the_lines_are(invocation_of(context.CLIARGS, variables or {}))}."
+            f"{where_the_lines_are(invocation)}."
             if uncovered
             else ""
         )
         raise AnsibleLookupError(
-            f"No host in the inventory matches {pattern}.{hint} Check the inventory "
-            f"(ansible-inventory --graph), --limit, and {self.get_option('variable')}."
+            f"No host in the inventory matches {pattern}.{hint} "
+            f"{what_selects_hosts(self.get_option('variable'), invocation)}"
         )
 
     def _without_missing(self, pattern: str, variables: dict[str, t.Any]) -> str:

@@ -70,7 +70,7 @@ _VARIABLE_OF = {
 _SUBJECT = re.compile(
     rf"(?:^|(?<![\w.])(?=\w+_))({'|'.join(sorted(_VARIABLE_OF, key=len, reverse=True))})(?= is )"
 )
-_reader = types.SimpleNamespace(sets_variables=False)
+_reader = types.SimpleNamespace(sets_variables=False, in_awx=False)
 # What botocore raises if there is no response, or one that it cannot read. Also where there was no
 # connection: it may have been the last of several attempts of botocore, of which another was sent.
 _NO_RESPONSE = (
@@ -248,18 +248,27 @@ def setting(name: str) -> str:
 
 
 @contextlib.contextmanager
-def naming_variables() -> t.Iterator[None]:
-    """Name only the variables in messages, in this process: what is at work is part of a playbook."""
-    before, _reader.sets_variables = _reader.sets_variables, True
+def naming_variables(in_awx: bool = False) -> t.Iterator[None]:
+    """Name only the variables in messages, in this process: what is at work is part of a playbook.
+
+    in_awx: whether it is a job of AWX, whose reader has no command line.
+    """
+    before = dict(vars(_reader))
+    vars(_reader).update(sets_variables=True, in_awx=in_awx)
     try:
         yield
     finally:
-        _reader.sets_variables = before
+        vars(_reader).update(before)
 
 
 def sets_variables() -> bool:
     """Whether the reader of messages sets variables of a playbook, and not options of a module."""
     return bool(_reader.sets_variables)
+
+
+def reads_in_awx() -> bool:
+    """Whether the reader of messages reads them in AWX."""
+    return bool(_reader.in_awx)
 
 
 def for_reader(text: str) -> str:

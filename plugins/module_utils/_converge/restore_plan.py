@@ -20,6 +20,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     RefusedError,
     option,
+    reads_in_awx,
     sets_variables,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
@@ -33,6 +34,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
     statements_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import canonical
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._survey import answer, check_mode
 
 CHANGED, ADDED, REMOVED = "changed_since_backup", "added_since_backup", "removed_since_backup"
 
@@ -180,11 +182,14 @@ def decide(
 
 
 def _needs_force(message: str, other_way: str, hint: str) -> RefusedError:
+    force = option("force", "rollback_force")
+    see = f"run in check mode with {force}"
+    if reads_in_awx():
+        see = f"launch with {check_mode()} and {answer('rollback_force', 'yes')}"
     return RefusedError(
         message,
-        f"{other_way}To see the difference, run in check mode with {option('force', 'rollback_force')}, "
-        "which restores the backup and discards what other writers changed or other clouds need."
-        + hint,
+        f"{other_way}To see the difference, {see}, which restores the backup and discards what other "
+        "writers changed or other clouds need." + hint,
     )
 
 
@@ -293,7 +298,9 @@ def _together(by: t.Sequence[StoredBackup], runs: t.Sequence[str]) -> str:
     newest = _newest_first(by)
     if sets_variables():
         ids = dict.fromkeys([*(one.origin.run_id for one in newest), *runs])
-        return f"Roll them back together, in one call: rollback_run={','.join(ids)}. "
+        runs = ",".join(ids)
+        given = answer("rollback_run", runs) if reads_in_awx() else f"rollback_run={runs}"
+        return f"Roll them back together, in one call: {given}. "
     paths = " and ".join(one.path for one in newest)
     return f"Roll them back together, in one task: add {paths} to files. "
 

@@ -22,7 +22,9 @@ from ansible.utils.vars import load_extra_vars
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     TaskError,
+    naming_variables,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._survey import JOB_OF_AWX
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.host_values import (
     HostValues,
 )
@@ -37,7 +39,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.read_onc
     refuse_pattern_of_hosts,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_id import (
-    JOB_OF_AWX,
     refuse_other_job,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import FleetAction
@@ -78,7 +79,8 @@ def validated(action: ActionBase, playbook: str, variables: Json) -> tuple[Json,
             raise ignored[0]
         if action._task.run_once or action.BYPASS_HOST_LOOP:
             _refuse_of_hosts(action, specified, extra, variables)
-        found = specified.parse(lambda name: _value(action, name, variables), variables)
+        with naming_variables(JOB_OF_AWX in variables):
+            found = specified.parse(lambda name: _value(action, name, variables), variables)
     except TaskError as error:
         raise AnsibleError(error.failure()["msg"]) from None
     return found, [f"{error.message}. {error.remedy}" for error in ignored]

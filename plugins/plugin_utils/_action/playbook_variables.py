@@ -19,8 +19,11 @@ from pathlib import Path
 from ansible.module_utils.common import validation
 from ansible.module_utils.common.yaml import yaml_load
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_id import JOB_OF_AWX
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    reads_in_awx,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._survey import JOB_OF_AWX, answer
 
 Json = dict[str, t.Any]
 
@@ -128,8 +131,11 @@ class Variable:
 
     def _error(self, value: t.Any, expected: str) -> InputError:
         return InputError(
-            f"{self.name} is {value!r}, which is not {expected}", f"For example: {self.command()}"
+            f"{self.name} is {value!r}, which is not {expected}", f"For example: {self._example()}"
         )
+
+    def _example(self) -> str:
+        return answer(self.name, self.example) if reads_in_awx() else self.command()
 
     def command(self) -> str:
         """The option of ansible-playbook that sets the variable to its example."""

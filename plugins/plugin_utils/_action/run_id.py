@@ -15,7 +15,8 @@ import typing as t
 from ansible import constants as C
 from ansible.errors import AnsibleError
 
-JOB_OF_AWX = "awx_job_id"
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._survey import JOB_OF_AWX
+
 # AWX sets it for each job, and lets no credential replace it.
 _JOB_IN_ENVIRONMENT = "JOB_ID"
 _LONGEST_NAME = 80

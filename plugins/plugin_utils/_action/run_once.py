@@ -23,6 +23,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     naming_variables,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._survey import JOB_OF_AWX
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.environment import (
     configured_home,
     with_environment,
@@ -50,7 +51,7 @@ class FleetAction(ActionBase):
         _validation, arguments = self.validate_argument_spec(**self.rules)
         names = list(variables[self.hosts_variable])
         refuse_patterns(names)
-        with naming_variables():
+        with naming_variables(JOB_OF_AWX in variables):
             return {**result, "changed": False, **self._found(names, variables, arguments)}
 
     def _found(self, names: list[str], variables: Json, arguments: Json) -> Json:

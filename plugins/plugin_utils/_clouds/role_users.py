@@ -28,6 +28,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
     named_roles,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import Invocation
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import how_to_set
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 _NAMES = (
@@ -38,6 +40,7 @@ _NAMES = (
 )
 _FURTHER = ("cloud_iam_assign", "cloud_iam_mapping_rules", "cloud_iam_node_group_roles")
 VARIABLES = (*_NAMES, *_FURTHER)
+_PLAIN = Invocation()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,6 +110,7 @@ def refusals(
     *,
     default_role: t.Collection[str],
     shared_role: t.Collection[str],
+    invocation: Invocation = _PLAIN,
 ) -> dict[str, str]:
     """The selected hosts that must not be offboarded, each with a message for the operator of the
     playbook offboard.
@@ -124,12 +128,12 @@ def refusals(
     messages = {}
     for name in selected:
         cloud = fleet[name]
-        refusal = "" if name in default_role else _default_role_refusal(cloud)
+        refusal = "" if name in default_role else _default_role_refusal(cloud, invocation)
         if not refusal and name not in shared_role:
             # The cloud itself is not among the users: it would need the role as its default role.
             refusal = next(
                 (
-                    _shared_role_refusal(role, found)
+                    _shared_role_refusal(role, found, invocation)
                     for role in cloud.named
                     if (found := users(cloud.account_id, folded_role_name(role)))
                 ),
@@ -159,13 +163,13 @@ def _needs_after(
     return needs
 
 
-def _default_role_refusal(cloud: CloudRoles) -> str:
+def _default_role_refusal(cloud: CloudRoles, invocation: Invocation) -> str:
     """Why a role must not be taken from the cloud itself, else nothing."""
+    allow = how_to_set("offboard_default_role", invocation)
     if cloud.named and not cloud.default_roles:
         return (
             f"Whether {summarize_names(cloud.named)} is the default role of this cloud is unknown, "
-            "because cloud_iam_cloud_id is not set to a cloud's ID. Set it, or set "
-            "offboard_default_role=true for this cloud."
+            f"because cloud_iam_cloud_id is not set to a cloud's ID. Set it, or {allow}."
         )
     default = [role for role in cloud.named if folded_role_name(role) in cloud.default_roles]
     if not default:
@@ -173,17 +177,15 @@ def _default_role_refusal(cloud: CloudRoles) -> str:
     which = f"cloud {cloud.cloud_id}" if cloud.cloud_id else "this cloud"
     return (
         f"{default[0]} is the default role of {which}: without it, none of the cloud's clusters "
-        "would start. Set cloud_iam_role to another role, or set offboard_default_role=true for this "
-        "cloud."
+        f"would start. Set cloud_iam_role to another role, or {allow}."
     )
 
 
-def _shared_role_refusal(role: str, users: t.Sequence[str]) -> str:
+def _shared_role_refusal(role: str, users: t.Sequence[str], invocation: Invocation) -> str:
     """Why a role must not be taken from other clouds."""
     return (
         f"{role} is also a role of {summarize_names(users)}, according to the inventory. "
         "Clusters of these clouds would lose their access. To offboard these clouds as well, "
         "select them too. If they are in another account, set their cloud_iam_account_id. To "
-        "offboard the role all the same, set offboard_shared_role=true for this cloud (in host_vars, "
-        "or with --limit and -e)."
+        f"offboard the role all the same, {how_to_set('offboard_shared_role', invocation)}."
     )

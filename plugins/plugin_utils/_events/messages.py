@@ -53,12 +53,13 @@ def were_invalid() -> str:
     )
 
 
-def too_many(names: t.Sequence[str], rules: Rules) -> InputError:
+def too_many(names: t.Sequence[str], rules: Rules, how_to_onboard: str) -> InputError:
     """The error for more clouds than a run may converge."""
     return InputError(
         f"{counted(len(names), 'cloud')} are due at once, more than heal_max_clouds (option max_clouds), "
         f"which is {rules.max_clouds}, so that none is converged: {summarize_names(names)}.",
-        "Onboard them with a canary, or set a higher limit. The clouds stay pending.",
+        f"The clouds stay pending. To onboard them, with a canary: {how_to_onboard}. Else set a higher "
+        "limit in the inventory.",
     )
 
 

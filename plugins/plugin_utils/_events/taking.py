@@ -85,11 +85,13 @@ def asked_for(names: t.Iterable[str], healing: Healing, events: Touched) -> list
     return [name for name in names if name in open_clouds and name in healing.onboarded]
 
 
-def preview(scope: Scope, healing: Healing, touched: Touched, rules: Rules) -> Json:
+def preview(
+    scope: Scope, healing: Healing, touched: Touched, rules: Rules, invocation: Invocation
+) -> Json:
     """What the events of a run would have it take, which is not noted."""
     hosts = [name for name in scope.permitted(healing) if name in touched]
     if len(hosts) > rules.max_clouds:
-        raise messages.too_many(hosts, rules)
+        raise messages.too_many(hosts, rules, how_to_onboard(hosts, invocation))
     return {**_nothing(), "hosts": hosts, "refused": scope.refused(hosts)}
 
 
@@ -118,7 +120,8 @@ def take(
         _note(healing, touched)
     taken, claim = _wait_and_claim(run, state, scope)
     if claim.too_many:
-        raise messages.too_many(scope.in_order(claim.too_many), state.rules)
+        due = scope.in_order(claim.too_many)
+        raise messages.too_many(due, state.rules, how_to_onboard(due, invocation))
     stopped = [one for one in _stopped(claim) if one["cloud"] in touched]
     told = [
         (name, messages.left_as_it_is(one, state.rules, how_to_onboard([name], invocation)))

@@ -27,6 +27,11 @@ _ANOTHER_IMAGE = (
 )
 
 
+def is_of_awx(environment: t.Mapping[str, str] | None = None) -> bool:
+    """Whether AWX reads an inventory source."""
+    return _IN_AWX in (os.environ if environment is None else environment)
+
+
 def refuse_environment(
     core_version: str = __version__,
     environment: t.Mapping[str, str] | None = None,
@@ -35,7 +40,7 @@ def refuse_environment(
     """Raise for an ansible-core that is too old, and in AWX also for an image without boto3, which
     each job with this inventory needs.
     """
-    in_awx = _IN_AWX in (os.environ if environment is None else environment)
+    in_awx = is_of_awx(environment)
     oldest = ".".join(map(str, OLDEST_CORE))
     if tuple(int(part) for part in core_version.split(".")[:2]) < OLDEST_CORE:
         has, fix = f"ansible-core {core_version}", f"Install ansible-core {oldest} or newer."

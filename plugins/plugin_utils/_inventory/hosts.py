@@ -29,6 +29,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.contr
     ControlPlane,
     control_plane_conflicts,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.environment import (
+    is_of_awx,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.fleet_file import (
     FleetFile,
 )
@@ -362,6 +365,8 @@ def _not_covered(host: Host, has_allow: bool) -> Problem:
     """What the operator is told. A cloud that nobody asked for is no error, whoever registers it."""
     authority = host.variables["anyscale_authority"]
     remedy = "ansible-inventory --host <cloud> has the lines to add, in anyscale_authority."
+    if is_of_awx():
+        remedy = "The lines to add are in anyscale_authority, among the variables of each host."
     if not has_allow:
         what = "The fleet file has no section allow, so nothing is written for these clouds"
         return Problem(what, host.name, remedy)

@@ -13,6 +13,7 @@ import functools
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._survey import check_mode
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.digests import (
     Change,
     Digester,
@@ -27,7 +28,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states impo
 # Why a change is refused, in the details of the error.
 BEFORE_DIFFERS, AFTER_DIFFERS, NOT_IN_PLAN = "before_differs", "after_differs", "not_in_plan"
 MADE_BEFORE = "made_before"
-_REMEDY = "Review what it comes to now: make a new plan, with --check and the same variables."
 
 
 class Binding:
@@ -124,4 +124,7 @@ def _together(changes: t.Iterable[Change]) -> Change:
 
 
 def _refused(message: str, why: str) -> RefusedError:
-    return RefusedError(message, _REMEDY, plan_file=why)
+    remedy = (
+        f"Review what it comes to now: make a new plan, with {check_mode()} and the same variables."
+    )
+    return RefusedError(message, remedy, plan_file=why)

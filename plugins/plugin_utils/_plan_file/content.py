@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._survey import check_mode
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.binding import Binding
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.digests import (
     Change,
@@ -124,6 +125,6 @@ def parse(text: str, key: bytes) -> Binding:
 def _unusable(why: str) -> InputError:
     return InputError(
         f"plan_file (onboard_plan_file in playbooks) {why}.",
-        "Make a new plan with --check. Where it is applied on another machine, set "
+        f"Make a new plan with {check_mode()}. Where it is applied on another machine, set "
         "cloud_iam_backup_key to the same key on both.",
     )

@@ -15,7 +15,9 @@ import datetime
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     option,
+    reads_in_awx,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._survey import answer, check_mode
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.recorder import (
     PlanRecorder,
@@ -77,10 +79,11 @@ class PlanInUse:
         if self.recorder is None:
             return ""
         self.store.write(outcomes, self.recorder)
-        return (
-            f"The plan is in {self.store.path}. Review {self.store.summary_path}, then run the same "
-            "command without --check (or fleet_mode=check) to apply it."
-        )
+        apply = "run the same command without --check (or fleet_mode=check)"
+        if reads_in_awx():
+            apply = f"launch with {answer('fleet_mode', 'apply')} and the same other answers"
+        review = f"The plan is in {self.store.path}. Review {self.store.summary_path}"
+        return f"{review}, then {apply} to apply it."
 
 
 def refuse_old(made_at: str, max_age_hours: int, now: datetime.datetime | None = None) -> None:
@@ -91,5 +94,5 @@ def refuse_old(made_at: str, max_age_hours: int, now: datetime.datetime | None =
         raise InputError(
             f"The plan of {OPTION} was made at {made_at}, {hours:.0f} hours ago, and {_AGE_OPTION} is "
             f"{max_age_hours}.",
-            "Make a new plan with --check, and review that, or allow this one with a higher number.",
+            f"Make a new plan with {check_mode()}, and review that, or allow this one with a higher number.",
         )

@@ -35,6 +35,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.directory
     check_writable_directory,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import open_plain
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._survey import check_mode
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file import content
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.binding import Binding
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.record import PlanRecord
@@ -120,7 +121,7 @@ class PlanStore:
             raise InputError(
                 f"{self.summary_path}, the summary of {OPTION}, is missing, so that it may not be the "
                 "plan that was reviewed.",
-                "Put it beside the plan file, or make a new plan with --check, and review that.",
+                f"Put it beside the plan file, or make a new plan with {check_mode()}, and review that.",
             )
         key = known_key(self._given_key)
         if key is None:
@@ -133,7 +134,7 @@ class PlanStore:
             raise InputError(
                 f"{self.summary_path} is not the summary of {OPTION}, so that another plan may have "
                 "been reviewed.",
-                "Make a new plan with --check, and review that.",
+                f"Make a new plan with {check_mode()}, and review that.",
             )
         self._keep_record(binding, key)
         return binding
@@ -198,6 +199,6 @@ def _unusable(path: str, error: Exception, what: str) -> InputError:
         why = "it is not UTF-8"
     return InputError(
         f"{OPTION} {path} (or its summary) cannot {what}: {why}.",
-        "Correct that, or set it to another path. --check writes the file, and the same command without "
-        "--check applies it.",
+        f"Correct that, or set it to another path. A run with {check_mode()} writes the file, and the "
+        "same one without it applies it.",
     )

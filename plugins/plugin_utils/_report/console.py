@@ -39,9 +39,12 @@ _NO_MORE = (
 Json = t.Mapping[str, t.Any]
 
 
-def report_lines(report: Json, paths: t.Mapping[str, str], *, is_written: bool) -> list[str]:
+def report_lines(
+    report: Json, paths: t.Mapping[str, str], how_to_preview: str, *, is_written: bool
+) -> list[str]:
     """The clouds by state, the drift, what changed, problems, and where the report is.
 
+    how_to_preview: what shows the changes of an onboarding.
     is_written: whether there are files, which there are not in check mode.
     """
     totals = report["totals"]
@@ -49,7 +52,7 @@ def report_lines(report: Json, paths: t.Mapping[str, str], *, is_written: bool) 
     if totals["drifted"]:
         lines.append(
             f"{totals['drifted']} drifted: a check fails, or onboarding would change a document "
-            "(onboard --check)"
+            f"({how_to_preview})"
         )
     if report["previous"]:
         lines.append(f"Since the previous report: {_counted(totals['changes']) or 'no findings'}")

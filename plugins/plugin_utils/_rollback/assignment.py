@@ -43,6 +43,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.docume
     Role,
     key_of,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import Invocation
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.uncovered import (
+    where_the_lines_are,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 _CONTROL_PLANE = "cloud_iam_control_plane_role"
@@ -196,7 +200,12 @@ def _moved(documents: t.Sequence[Restorable]) -> dict[str, Key]:
     }
 
 
-def why_unassigned(resources: t.Sequence[str], only_named: bool, uncovered: t.Sequence[str]) -> str:
+def why_unassigned(
+    resources: t.Sequence[str],
+    only_named: bool,
+    uncovered: t.Sequence[str],
+    invocation: Invocation,
+) -> str:
     """Why documents cannot be restored, by their resources, for the operator of the playbook.
 
     uncovered: the hosts of the play that the fleet file does not cover: their accounts and the names
@@ -205,8 +214,7 @@ def why_unassigned(resources: t.Sequence[str], only_named: bool, uncovered: t.Se
     names = summarize_names(resources)
     permit = (
         f"The fleet file does not cover {summarize_names(uncovered)}, so that nothing is restored for "
-        "them: add the lines of their host variable anyscale_authority to it, which ansible-inventory "
-        "--host <cloud> shows. "
+        f"them. {where_the_lines_are(invocation)}. "
         if uncovered
         else ""
     )

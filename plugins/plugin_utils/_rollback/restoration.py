@@ -57,6 +57,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality
     Statement,
     canonical,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._survey import check_mode
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.documents import place_of
 
 # What is replaced as a whole, so that a writer that has read it before takes a restoration back.
@@ -134,7 +135,7 @@ class Restoration:
                 f"The {self.resource} was restored, and then overwritten by another writer, which had "
                 "read it before. It was left as it is now.",
                 "Wait until that writer has ended, such as another job for the same clouds, then run "
-                "the rollback again. With --check it says first what is left to restore.",
+                f"the rollback again. With {check_mode()} it says first what is left to restore.",
             )
 
     def displayed(self) -> tuple[t.Any, t.Any]:

@@ -18,6 +18,7 @@ import typing as t
 from ansible import constants as C
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._survey import JOB_OF_AWX
 
 _OF_THE_ROLE = "cloud_iam_"
 _OF_THIS_RUN = "cloud_iam_run_id"
@@ -50,7 +51,7 @@ def invocation_of(arguments: t.Mapping[str, t.Any], variables: t.Mapping[str, t.
     given = [str(one) for one in arguments.get("inventory") or ()]
     configured = [str(one) for one in C.DEFAULT_HOST_LIST or ()]
     inventories = [] if given == configured else [_as_typed(one) for one in given]
-    return Invocation(tuple(inventories), "awx_job_id" in variables, _template_prefix(variables))
+    return Invocation(tuple(inventories), JOB_OF_AWX in variables, _template_prefix(variables))
 
 
 def inventory_options(invocation: Invocation) -> list[str]:

@@ -15,6 +15,8 @@ import re
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import Invocation
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import how_to_confirm
 
 
 class _Rule(t.NamedTuple):
@@ -106,7 +108,9 @@ def parse_selection(**answers: t.Sequence[str]) -> Selection:
     )
 
 
-def refuse_unconfirmed(selected: int, confirm_above: int | None, confirmed: int | None) -> None:
+def refuse_unconfirmed(
+    selected: int, confirm_above: int | None, confirmed: int | None, invocation: Invocation
+) -> None:
     """Raise if so many clouds are selected that their number has to be confirmed, and it is not; or
     if another number is. ``confirm_above``: ``None`` if nothing has to be confirmed.
     """
@@ -118,9 +122,7 @@ def refuse_unconfirmed(selected: int, confirm_above: int | None, confirmed: int 
     given = f", but offboard_confirm is {confirmed}" if confirmed is not None else ""
     raise InputError(
         f"{noun} selected to be offboarded{given}. Nothing was read or written",
-        "Look at what would change with --check (or fleet_mode=check), which needs no number. Then run "
-        f"the same again with offboard_confirm={selected}, on the command line with -e "
-        f"offboard_confirm={selected}.",
+        how_to_confirm(selected, invocation),
     )
 
 

@@ -290,8 +290,9 @@ def test_too_many_clouds_at_once_are_an_error_that_keeps_them(runs: Runs) -> Non
             runs.step(*NAMES, max_clouds=2, **options)
         assert (
             "3 clouds are due at once, more than heal_max_clouds (option max_clouds), which is 2, "
-            "so that none is converged: speech, vision, lab. Onboard them with a canary, or "
-            "set a higher limit. The clouds stay pending."
+            "so that none is converged: speech, vision, lab. The clouds stay pending. To onboard "
+            "them, with a canary: ansible-playbook rayfleet.anyscale.onboard -e "
+            "fleet_clouds=speech,vision,lab. Else set a higher limit in the inventory."
         ) in caught.value.failure()["msg"]
     assert runs.step(max_clouds=3)["hosts"] == NAMES
 

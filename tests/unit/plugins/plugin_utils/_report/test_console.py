@@ -47,7 +47,7 @@ def lines(clouds: dict[str, list[Json]], **given: t.Any) -> list[str]:
         given.get("not_permitted", ()),
     )
     paths = given.get("paths", {"json": "/r/report.json", "html": "/r/report.html"})
-    return report_lines(report, paths, is_written=given.get("is_written", True))
+    return report_lines(report, paths, "onboard --check", is_written=given.get("is_written", True))
 
 
 def test_clouds_are_counted_by_state_the_worst_first() -> None:

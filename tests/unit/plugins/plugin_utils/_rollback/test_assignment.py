@@ -24,6 +24,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.assign
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.documents import (
     documents_of,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import Invocation
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._rollback.test_documents import (
     ACCOUNT,
     ARN,
@@ -230,13 +231,15 @@ def test_a_document_that_no_cloud_can_restore_is_named_with_what_to_do(
     only_named: bool, start: str
 ) -> None:
     """A cloud that the fleet file does not cover is in the play, and its account does not count."""
-    covered = why_unassigned(["policy of bucket b"], only_named, [])
+    covered = why_unassigned(["policy of bucket b"], only_named, [], Invocation())
     assert covered.startswith(start)
     assert "rollback_only_named_documents" in covered
     assert "fleet file" not in covered
-    uncovered = why_unassigned(["policy of bucket b"], only_named, ["speech", "vision"])
+    uncovered = why_unassigned(
+        ["policy of bucket b"], only_named, ["speech", "vision"], Invocation()
+    )
     assert uncovered.startswith(f"{start} The fleet file does not cover speech, vision, so that ")
-    assert "anyscale_authority" in uncovered
+    assert "To see the lines to add: ansible-playbook" in uncovered
 
 
 WRITTEN_FOR: dict[str, tuple[list[str] | None, set[str]]] = {

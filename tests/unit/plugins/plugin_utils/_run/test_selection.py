@@ -13,6 +13,7 @@ import typing as t
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import Invocation
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.selection import (
     Location,
     Selection,
@@ -150,9 +151,9 @@ def test_many_clouds_have_to_be_confirmed_by_their_number(case: str) -> None:
     """The error has the number, and what to add to the command."""
     selected, above, confirmed, words = CONFIRMATIONS[case]
     if not words:
-        refuse_unconfirmed(selected, above, confirmed)
+        refuse_unconfirmed(selected, above, confirmed, Invocation())
         return
     with pytest.raises(InputError) as raised:
-        refuse_unconfirmed(selected, above, confirmed)
+        refuse_unconfirmed(selected, above, confirmed, Invocation())
     assert words in raised.value.message
     assert f"offboard_confirm={selected}" in raised.value.remedy
