@@ -62,6 +62,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.sarif im
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import (
     Invocation,
+    connected_by,
     inventory_options,
     invocation_of,
     not_repeated,
@@ -180,8 +181,10 @@ class ActionModule(FleetAction):
             previous,
             not_permitted(names, hostvars),
             [*inventory_options(invocation), *variable_options(extra_vars)],
+            invocation.job_template("onboard") if invocation.in_awx else "",
         )
         report["commands_need"] = not_repeated(extra_vars)
+        report["connected_by"] = connected_by(extra_vars)
         report["organization"] = arguments["organization"]
         return identify(report, {name: _identity(name, hostvars[name]) for name in names})
 

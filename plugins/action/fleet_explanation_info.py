@@ -26,6 +26,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.explanat
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import make_report
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import (
+    connected_by,
     inventory_options,
     invocation_of,
     not_repeated,
@@ -58,7 +59,8 @@ class ActionModule(FleetAction):
         strangers = not_permitted(hosts, hostvars)
         report = make_report(results, "", "", not_permitted=strangers, options=options)
         clouds = report["clouds"]
-        explanations = [explain(cloud, not_repeated(extra_vars)) for cloud in clouds]
+        lacking = (not_repeated(extra_vars), connected_by(extra_vars))
+        explanations = [explain(cloud, *lacking) for cloud in clouds]
         lines = [line for one in explanations for line in ("", *lines_of(one, display.columns))]
         # As they stand: in the result of a task they would be quoted, and could not be pasted.
         display.display("\n".join(lines))

@@ -96,7 +96,13 @@ explanations:
         do not have, because they are no plain values or may be secret.
       type: list
       elements: str
-      sample: [cloud_iam_anyscale_token]
+      sample: [cloud_iam_backup_key]
+    connected_by:
+      description: The variables of the connection that this run was given with C(-e), which no command
+        repeats, since what may read may not be allowed to write.
+      type: list
+      elements: str
+      sample: [cloud_iam_profile]
     layers:
       description: Each layer, with its C(title) and its C(checks). A check has C(id), C(status),
         C(reason), C(acknowledged), and C(step), the number of the step that is for it, from 1, else

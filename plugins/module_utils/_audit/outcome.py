@@ -22,6 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
     TaskError,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._survey import answer
 
 PASS = "pass"
 FAIL = "fail"
@@ -39,6 +40,8 @@ _COMMAND = re.compile(rf"Run '({re.escape(_ONBOARD)} [^']*)'")
 _OTHER_WAY = re.compile(r", or the module rayfleet\.anyscale\.[\w ]+\. ?")
 # A host's name that --limit does not take for a pattern, a file or an option.
 _PLAIN_HOST = re.compile(r"[\w.][\w.+=@ /-]*", re.ASCII)
+# And one that the survey of AWX takes for the name of a cloud.
+_SELECTABLE_HOST = re.compile(r"[\w.][\w .@+-]*", re.ASCII)
 _MOST_HOSTS = 50  # that a command names
 _UNAUTHENTICATED = 401
 _REFUSALS = (
@@ -119,9 +122,10 @@ def command_of(remedy: str) -> str:
     return found[1] if found else ""
 
 
-def after_command(remedy: str) -> str:
-    """What a remedy that is a command says besides: what else to do, or to know."""
-    return _OTHER_WAY.sub("", _COMMAND.sub("", remedy, count=1), count=1)
+def after_command(remedy: str, launch: str = "") -> str:
+    """What a remedy that is a command, or a launch, says besides: what else to do, or to know."""
+    rest = _COMMAND.sub("", remedy, count=1).removeprefix(f"{launch}.")
+    return _OTHER_WAY.sub("", rest, count=1).strip()
 
 
 def command_for(command: str, host: str, options: t.Sequence[str] = ()) -> str:
@@ -133,18 +137,45 @@ def command_for(command: str, host: str, options: t.Sequence[str] = ()) -> str:
     return command.replace(_PROGRAM, shlex.join([_PROGRAM, *options]), 1)
 
 
+def launch_for(command: str, host: str, job_template: str) -> str:
+    """What the operator of AWX does in place of a command for a host, or ``""`` where the survey would
+    refuse the host's name. What the command sets besides, no survey asks for.
+    """
+    if not command or not _SELECTABLE_HOST.fullmatch(host):
+        return ""
+    given = [word for word in shlex.split(command.partition(" --limit ")[2])[1:] if word != "-e"]
+    answers = f"{answer('fleet_mode', 'apply')} and {answer('fleet_clouds', host)}"
+    first = f", after setting {' and '.join(given)} in the inventory" if given else ""
+    return f"Launch the job template {job_template} with {answers}{first}"
+
+
 def general_command(command: str, host: str) -> str:
-    """A command for one host without the host, as several hosts have it in common."""
-    return command.replace(f" --limit {shlex.quote(host)}", f" --limit {_HOST}", 1)
+    """A command, or a launch, for one host without the host, as several hosts have it in common."""
+    for named, general in zip(_naming(shlex.quote(host), host), _naming(_HOST, _HOST), strict=True):
+        command = command.replace(named, general, 1)
+    return command
 
 
 def command_for_all(command: str, hosts: t.Sequence[str]) -> str:
     """A general command for hosts, or for all hosts of the inventory where these are too many to
     name: what is in sync stays as it is.
     """
-    if len(hosts) > _MOST_HOSTS:
-        return command.replace(f" --limit {_HOST}", "")
-    return command.replace(f" --limit {_HOST}", f" --limit {shlex.quote(','.join(hosts))}")
+    names = ",".join(hosts)
+    all_named = ("", "") if len(hosts) > _MOST_HOSTS else _naming(shlex.quote(names), names)
+    for general, named in zip(_naming(_HOST, _HOST), all_named, strict=True):
+        command = command.replace(general, named)
+    return command
+
+
+def names_hosts(command: str, hosts: t.Sequence[str]) -> bool:
+    """Whether a command for all hosts names them."""
+    names = ",".join(hosts)
+    return any(named in command for named in _naming(shlex.quote(names), names))
+
+
+def _naming(quoted: str, name: str) -> tuple[str, str]:
+    """How a command and how a launch name their hosts."""
+    return f" --limit {quoted}", f" and {answer('fleet_clouds', name)}"
 
 
 class CheckAborted(Exception):

@@ -29,10 +29,15 @@ _PROBLEMS = (FAIL, UNKNOWN, WARN)  # the worst first
 Json = dict[str, t.Any]
 
 
-def explain(cloud: t.Mapping[str, t.Any], needs: t.Sequence[str] = ()) -> Json:
+def explain(
+    cloud: t.Mapping[str, t.Any],
+    needs: t.Sequence[str] = (),
+    connected_by: t.Sequence[str] = (),
+) -> Json:
     """The explanation of a cloud of a report, as data.
 
-    needs: the extra variables of this run that the commands need, but do not name.
+    needs: the extra variables of this run that the commands need, but do not name. connected_by: those
+    by which this run connects, which the commands leave to who runs them.
     """
     name, checks = cloud["name"], cloud["checks"]
     if not checks:
@@ -44,10 +49,12 @@ def explain(cloud: t.Mapping[str, t.Any], needs: t.Sequence[str] = ()) -> Json:
             "cloud": cloud["cloud"],
             "steps": [],
             "needs": [],
+            "connected_by": [],
             "layers": [],
         }
     verdict = judge_clusters(checks)
     steps = _steps(checks)
+    has_command = any(step["command"] for step in steps)
     return {
         "name": name,
         "answer": verdict.answer,
@@ -55,7 +62,8 @@ def explain(cloud: t.Mapping[str, t.Any], needs: t.Sequence[str] = ()) -> Json:
         "error": None,
         "cloud": cloud["cloud"],
         "steps": steps,
-        "needs": list(needs) if any(step["command"] for step in steps) else [],
+        "needs": list(needs) if has_command else [],
+        "connected_by": list(connected_by) if has_command else [],
         "layers": _layers(checks, steps),
     }
 

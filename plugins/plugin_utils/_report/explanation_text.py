@@ -55,7 +55,7 @@ def lines_of(explanation: t.Mapping[str, t.Any], columns: int = _MOST_COLUMNS) -
         if value:
             text.wrap(value, f"  {fact:<{_FACT_WIDTH}}")
     if explanation["layers"]:
-        _add_steps(text, explanation["steps"], explanation["needs"])
+        _add_steps(text, explanation)
         text.add()
         text.wrap(_ALL_LAYERS_WITH_PROBLEMS if explanation["steps"] else "All layers:")
         _add_layers(text, explanation["layers"], cloud.get("account_id") or "")
@@ -113,7 +113,10 @@ def _listed(*words: str | None) -> str:
     return ", ".join(filter(None, words))
 
 
-def _add_steps(text: _Text, steps: t.Sequence[Json], needs: t.Sequence[str]) -> None:
+def _add_steps(text: _Text, explanation: t.Mapping[str, t.Any]) -> None:
+    steps, needs = explanation["steps"], explanation["needs"]
+    connected = ", ".join(explanation["connected_by"])
+    not_repeated = f" It does not repeat how this run connected ({connected})." if connected else ""
     text.add()
     if not steps:
         text.wrap("There is nothing to do.")
@@ -125,7 +128,8 @@ def _add_steps(text: _Text, steps: t.Sequence[Json], needs: t.Sequence[str]) -> 
         head = f"  {number}. "
         if step["command"]:
             is_first = step["command"] == first_command
-            hint = " With --check --diff, it shows what it would write." if is_first else ""
+            preview = f" With --check --diff, it shows what it would write.{not_repeated}"
+            hint = preview if is_first else ""
             also = f", with the same -e for {', '.join(needs)}" if is_first and needs else ""
             text.wrap(f"Run this command{also}.{hint}", head)
             text.add()

@@ -28,6 +28,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     counting,
     effective_status,
     general_command,
+    names_hosts,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import CHECKS
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import (
@@ -68,6 +69,11 @@ class Fixes:
     command: str = ""
     fixed: int = 0
     clouds: tuple[str, ...] = ()
+
+    @property
+    def names_clouds(self) -> bool:
+        """Whether the command is for these clouds alone."""
+        return names_hosts(self.command, self.clouds)
 
 
 @dataclasses.dataclass

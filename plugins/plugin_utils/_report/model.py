@@ -15,10 +15,12 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    after_command,
     command_for,
     counting,
     effective_status,
     is_drift,
+    launch_for,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 
@@ -45,15 +47,17 @@ def make_report(
     previous: t.Mapping[str, t.Any] | None = None,
     not_permitted: t.Container[str] = (),
     options: t.Sequence[str] = (),
+    job_template: str = "",
 ) -> Json:
     """The report of hosts, each with its result. ``previous`` is an earlier report.
 
     not_permitted: the clouds that the operator neither permits nor names. Anybody can register such
     a cloud, in any state, so that it has a state of its own and fails no audit. options: what the
-    commands need of this run's command line, such as its inventory.
+    commands need of this run's command line, such as its inventory. job_template: of a job of AWX, the
+    one to launch in place of a command.
     """
     before = None if previous is None else _findings(previous)
-    clouds = [_cloud(name, result, before, options) for name, result in results]
+    clouds = [_cloud(name, result, before, options, job_template) for name, result in results]
     for cloud in clouds:
         if cloud["name"] in not_permitted:
             cloud["state"] = NOT_PERMITTED
@@ -63,6 +67,7 @@ def make_report(
         "schema_version": SCHEMA_VERSION,
         "generated_at": generated_at,
         "collection_version": collection_version,
+        "job_template": job_template or None,
         "previous": None if previous is None else {"generated_at": previous.get("generated_at")},
         "totals": {
             "clouds": _counted(STATES, (cloud["state"] for cloud in clouds)),
@@ -165,7 +170,13 @@ def _has_drift(cloud: t.Mapping[str, t.Any]) -> bool:
     return any(map(is_drift, cloud["checks"]))
 
 
-def _cloud(name: str, result: t.Any, before: Findings | None, options: t.Sequence[str]) -> Json:
+def _cloud(
+    name: str,
+    result: t.Any,
+    before: Findings | None,
+    options: t.Sequence[str],
+    job_template: str,
+) -> Json:
     """A host whose result has no checks, or only unknown ones, was not audited, for whatever
     reason. It must not look as if it had passed.
     """
@@ -182,7 +193,7 @@ def _cloud(name: str, result: t.Any, before: Findings | None, options: t.Sequenc
     checks = [
         {
             **check,
-            "command": command_for(check.get("command") or "", name, options),
+            **_fix(check, name, options, job_template),
             "change": None
             if check.get("acknowledged")
             else _change(check["status"], before, (name, check["id"])),
@@ -200,6 +211,16 @@ def _cloud(name: str, result: t.Any, before: Findings | None, options: t.Sequenc
         "error": error,
         "checks": checks,
     }
+
+
+def _fix(check: Json, name: str, options: t.Sequence[str], job_template: str) -> Json:
+    """The command that fixes a finding. In AWX it is a launch, which begins the remedy too."""
+    command = check.get("command") or ""
+    if not job_template or not command:
+        return {"command": command_for(command, name, options)}
+    launch = launch_for(command, name, job_template)
+    remedy = f"{launch}. {after_command(check.get('remedy') or '')}".strip() if launch else ""
+    return {"command": launch, "remedy": remedy or check.get("remedy")}
 
 
 def _all_unknown(checks: t.Iterable[Json]) -> str:

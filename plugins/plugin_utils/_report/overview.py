@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._survey import answer
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.figures import (
     CAN_START,
     CANNOT_START,
@@ -181,14 +182,12 @@ def _fixes(report: Json) -> Html:
         _figure(fixes.by_command, "a command fixes", "accent"),
         _figure(fixes.by_people, "need people", "warn"),
     )
-    named = " --limit " in fixes.command
-    needs = ", ".join(report.get("commands_need") or ())
-    also = f", and run it with the same -e for {needs}" if needs else ""
     hint = (
-        f"{'All' if fixes.fixed == fixes.by_command else number(fixes.fixed)} of them by this command, in "
+        f"{'All' if fixes.fixed == fixes.by_command else number(fixes.fixed)} of them by this "
+        f"{'launch' if report['job_template'] else 'command'}, in "
         f"{plural(len(fixes.clouds), 'cloud', 'clouds')}. "
-        + ("" if named else "It onboards every cloud of the inventory. ")
-        + f"Preview it with --check --diff{also}."
+        + ("" if fixes.names_clouds else "It onboards every cloud of the inventory. ")
+        + _preview(report)
     )
     nothing = (
         "No finding has to be fixed." if not fixes.by_people else "No command fixes these findings."
@@ -200,6 +199,21 @@ def _fixes(report: Json) -> Html:
         copyable("Command", fixes.command, "command") if fixes.command else None,
         kind="fixes",
     )
+
+
+def _preview(report: Json) -> str:
+    """How to see what the command would do, and what it lacks."""
+    if report["job_template"]:
+        return f"Preview it with {answer('fleet_mode', 'check')} and Show changes."
+    needs = ", ".join(report.get("commands_need") or ())
+    connected = ", ".join(report.get("connected_by") or ())
+    also = f", and run it with the same -e for {needs}" if needs else ""
+    other = (
+        f" It does not repeat how this audit connected ({connected}), which may not be allowed to write."
+        if connected
+        else ""
+    )
+    return f"Preview it with --check --diff{also}.{other}"
 
 
 def _changes(report: Json) -> Html | None:

@@ -141,7 +141,7 @@ def _finding(name: str, check: Json) -> Html:
     link = tag("a", "Link", href=address(cloud=name, finding=check["id"]), class_="link")
     command = check.get("command") or ""
     remedy = check.get("remedy") or ""
-    remedy = after_command(remedy) if command else remedy
+    remedy = after_command(remedy, command) if command else remedy
     is_sentence = bool(_SENTENCE.fullmatch(remedy))
     return tag(
         "article",

@@ -17,11 +17,15 @@ import typing as t
 
 from ansible import constants as C
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    connection_rules,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._survey import JOB_OF_AWX
 
 _OF_THE_ROLE = "cloud_iam_"
 _OF_THIS_RUN = "cloud_iam_run_id"
+_CONNECTION = frozenset(_OF_THE_ROLE + name for name in connection_rules())
 _PREFIX_VARIABLE = "awx_setup_prefix"
 _SECRET_NAME = re.compile(r"key|token|secret|pass(word|phrase)|credential|external_id", re.I)
 _ADDRESS_WITH_LOGIN = re.compile(r"\w+://[^/]*@")
@@ -74,6 +78,13 @@ def variable_options(variables: t.Mapping[str, t.Any]) -> list[str]:
     ]
 
 
+def connected_by(variables: t.Mapping[str, t.Any]) -> list[str]:
+    """The extra variables by which this run connects. No command repeats them: it writes, and what may
+    audit may not be allowed to.
+    """
+    return [name for name in map(str, variables) if name in _CONNECTION]
+
+
 def not_repeated(variables: t.Mapping[str, t.Any]) -> list[str]:
     """The extra variables that such a command needs too, but which are no plain values, or may be
     secret.
@@ -94,7 +105,7 @@ def _of_the_role(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return {
         str(name): value
         for name, value in variables.items()
-        if str(name).startswith(_OF_THE_ROLE) and name != _OF_THIS_RUN
+        if str(name).startswith(_OF_THE_ROLE) and name != _OF_THIS_RUN and name not in _CONNECTION
     }
 
 

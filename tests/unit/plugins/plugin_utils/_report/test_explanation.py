@@ -159,8 +159,10 @@ def test_what_a_command_lacks_is_told_with_it() -> None:
     """Once, and only where there is a command."""
     needs = ["cloud_iam_backup_key", "cloud_iam_node_groups"]
     for found, times in ((check("trust_ec2", "fail", **BY_ONBOARD), 1), (check("bucket_key"), 0)):
-        text = " ".join(" ".join(lines_of(explain(cloud(found), needs))).split())
+        explained = explain(cloud(found), needs, ["cloud_iam_profile"])
+        text = " ".join(" ".join(lines_of(explained)).split())
         assert text.count("with the same -e for cloud_iam_backup_key, cloud_iam_node_") == times
+        assert text.count("does not repeat how this run connected (cloud_iam_profile).") == times
 
 
 def test_a_document_stays_as_it_is() -> None:

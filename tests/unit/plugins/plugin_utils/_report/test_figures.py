@@ -185,6 +185,24 @@ def test_the_command_for_all_has_the_options_of_the_audit_too() -> None:
         assert fixes_of(made).command == command
 
 
+def test_in_a_job_of_awx_a_launch_fixes() -> None:
+    """With the answers that select the clouds, where they are few enough to name."""
+    drifted = check("trust_ec2", "fail", command=COMMAND, remedy=f"Run '{COMMAND}'. Then wait.")
+    pruned = check("bucket_deny", "warn", command=f"{COMMAND} -e a=true")
+    for count, named in ((2, " and c0,c1 for Clouds"), (51, "")):
+        results = {f"c{number}": result("c", drifted) for number in range(count)}
+        made = make_report(results.items(), "", "", job_template="Anyscale onboard")
+        launch = "Launch the job template Anyscale onboard with apply for Mode"
+        assert fixes_of(made).command == launch + named
+        [found] = made["clouds"][0]["checks"]
+        assert found["command"] == f"{launch} and c0 for Clouds"
+        assert found["remedy"] == f"{launch} and c0 for Clouds. Then wait."
+    results = {name: result(name, pruned) for name in ("lab", "a/b")}
+    made = make_report(results.items(), "", "", job_template="Anyscale onboard")
+    commands = [cloud["checks"][0]["command"] for cloud in made["clouds"]]
+    assert commands == [f"{launch} and lab for Clouds, after setting a=true in the inventory", ""]
+
+
 def test_the_accounts_with_the_most_trouble_come_first() -> None:
     """A cloud that is not permitted counts in none, and one whose account is not known is last."""
     results = {

@@ -129,6 +129,23 @@ def test_what_the_command_lacks_is_said_with_it() -> None:
     page = "".join(to_html({**report, "commands_need": ["cloud_iam_backup_key"]}))
     assert "with the same -e for cloud_iam_backup_key" in page
     assert "same -e" not in "".join(to_html(report))
+    connected = "".join(to_html({**report, "connected_by": ["cloud_iam_profile"]}))
+    assert "does not repeat how this audit connected (cloud_iam_profile)" in connected
+
+
+def test_in_a_job_of_awx_no_command_is_shown() -> None:
+    results = clouds(2, check("trust_ec2", "fail", command=COMMAND, remedy=f"Run '{COMMAND}'."))
+    report = make_report(
+        results.items(), "2026-11-25T06:00:14Z", "0.9.0", job_template="Anyscale onboard"
+    )
+    page = "".join(to_html(report))
+    assert (
+        "Launch the job template Anyscale onboard with apply for Mode and cloud-0,cloud-1" in page
+    )
+    assert "2 of them by this launch" in page or "All of them by this launch" in page
+    assert "Preview it with check for Mode and Show changes." in page
+    assert "ansible-playbook" not in page
+    assert "--check" not in page
 
 
 def test_of_what_runs_with_another_role_the_first_are_shown() -> None:

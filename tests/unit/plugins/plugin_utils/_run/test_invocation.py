@@ -17,6 +17,7 @@ from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import (
     Invocation,
+    connected_by,
     inventory_options,
     invocation_of,
     not_repeated,
@@ -44,6 +45,7 @@ def test_the_inventory_of_a_job_of_awx_is_gone_after_it() -> None:
 
 
 # The extra variables of a run; the options that a command repeats, and the variables left to people.
+# How the run connected is repeated by none: what may audit may not be what may write.
 VARIABLES: dict[str, tuple[dict[str, t.Any], list[str], list[str]]] = {
     "none": ({}, [], []),
     "plain": ({"cloud_iam_bucket": "logs-1"}, ["-e", "cloud_iam_bucket=logs-1"], []),
@@ -55,26 +57,25 @@ VARIABLES: dict[str, tuple[dict[str, t.Any], list[str], list[str]]] = {
         [],
     ),
     "no text": (
-        {"cloud_iam_publish": True, "cloud_iam_quota_chars": 4096, "cloud_iam_region": None},
+        {"cloud_iam_publish": True, "cloud_iam_quota_chars": 4096, "cloud_iam_bucket": None},
         [
             *("-e", '{"cloud_iam_publish": true}', "-e", '{"cloud_iam_quota_chars": 4096}'),
-            *("-e", '{"cloud_iam_region": null}'),
+            *("-e", '{"cloud_iam_bucket": null}'),
         ],
         [],
     ),
     "no plain value": ({"cloud_iam_node_groups": ["a"]}, [], ["cloud_iam_node_groups"]),
     "a key": ({"cloud_iam_backup_key": "0123456789abcdef"}, [], ["cloud_iam_backup_key"]),
-    "a token": ({"cloud_iam_anyscale_token": "aph0_x"}, [], ["cloud_iam_anyscale_token"]),
-    "an external ID": (
-        {"cloud_iam_assume_role_external_id": "x"},
-        [],
-        ["cloud_iam_assume_role_external_id"],
-    ),
     "an address with a password": (
-        {"cloud_iam_endpoint_url": "https://me:pass@proxy"},
+        {"cloud_iam_dest": "https://me:pass@proxy"},
         [],
-        ["cloud_iam_endpoint_url"],
+        ["cloud_iam_dest"],
     ),
+    "the role to assume": ({"cloud_iam_assume_role_arn": "arn:aws:iam::1:role/audit"}, [], []),
+    "an external ID": ({"cloud_iam_assume_role_external_id": "x"}, [], []),
+    "a profile": ({"cloud_iam_profile": "auditor", "cloud_iam_region": "us-west-2"}, [], []),
+    "an endpoint": ({"cloud_iam_endpoint_url": "https://proxy"}, [], []),
+    "a token": ({"cloud_iam_anyscale_token": "aph0_x"}, [], []),
 }
 
 
@@ -83,6 +84,11 @@ def test_extra_variables_are_repeated_if_they_are(case: str) -> None:
     given_variables, options, left_out = VARIABLES[case]
     assert variable_options(given_variables) == options
     assert not_repeated(given_variables) == left_out
+
+
+def test_how_a_run_connected_is_said_by_the_names_of_the_variables_alone() -> None:
+    given_variables = {"cloud_iam_profile": "x", "cloud_iam_bucket": "b", "stage": "x"}
+    assert connected_by(given_variables) == ["cloud_iam_profile"]
 
 
 @given(st.text())
