@@ -49,6 +49,8 @@ options:
   roles:
     description:
       - The names or ARNs of the roles, all in one account. An ARN saves a C(GetRole) call.
+      - An ARN must have the path and the case that the role's ARN has in IAM. With O(state=absent), only the
+        path counts.
       - One of O(roles) and O(cloud_id) is required.
     type: list
     elements: str

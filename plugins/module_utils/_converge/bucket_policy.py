@@ -44,6 +44,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_p
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
     live_role,
     refuse_caller,
+    refuse_other_arn,
+    refuse_other_role,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
@@ -74,6 +76,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principa
     dangling_error,
     document_unique_ids,
 )
+
+_DENIED = ("AccessDenied", "AccessDeniedException")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +125,7 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
         self._account_id = account_id
         self._must_exist = must_exist
         self._existing = existing
-        self._live_roles: dict[str, dict[str, t.Any]] = {}
+        self._live_roles: dict[RoleReference, dict[str, t.Any]] = {}
         self._identities: dict[RoleReference, Identity | AwsError | None] = {}
         self._planners: list[BucketPlanner] = []
 
@@ -201,15 +205,15 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
         refuse_caller(self._session.account_id(), self.account_id, named_by, **details)
 
     def refuse_missing_role(self, reference: RoleReference) -> None:
-        """Raise if a role does not exist: S3 would reject the policy."""
+        """Raise if there is no role with exactly the ARN: S3 would reject the policy."""
         if reference not in self._existing:
-            self.live_role(reference)
+            refuse_other_arn(reference, self.live_role(reference)["Arn"])
 
     def live_role(self, reference: RoleReference) -> dict[str, t.Any]:
         """A role as IAM has it. Raises if it does not exist."""
-        if reference.name not in self._live_roles:
-            self._live_roles[reference.name] = live_role(self._iam, reference, self._account_id)
-        return self._live_roles[reference.name]
+        if reference not in self._live_roles:
+            self._live_roles[reference] = live_role(self._iam, reference, self._account_id)
+        return self._live_roles[reference]
 
     def _role_or_error(self, reference: RoleReference, needs_id: bool) -> Role | TaskError:
         try:
@@ -228,7 +232,7 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
             except RefusedError:
                 self._identities[reference] = None
             except AwsError as error:
-                if error.code not in ("AccessDenied", "AccessDeniedException"):
+                if error.code not in _DENIED:
                     raise
                 self._identities[reference] = error
         return self._identities[reference]
@@ -237,17 +241,38 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
         """A role for the plan. IAM is called only if the reference does not say enough for this
         policy.
         """
-        if reference.arn is not None:
-            is_gone = not self._must_exist and needs_id and not self._iam.role(reference.name)
-            if is_gone or not needs_id:
-                return Role(str(reference), reference.arn.account_id)
-        live = self.live_role(reference)
-        return Role(live["Arn"], account_of(live["Arn"]), live["RoleId"])
+        if reference.arn is None or (self._must_exist and needs_id):
+            return _role_of(self.live_role(reference))
+        given = Role(str(reference), reference.arn.account_id)
+        if self._must_exist:
+            return given
+        live = self._remaining_role(reference, needs_id)
+        return given if live is None else _role_of(live)
+
+    def _remaining_role(self, reference: RoleReference, needs_id: bool) -> dict[str, t.Any] | None:
+        """A role that need not exist; ``None`` if it does not, or may not be read where its ARN is
+        enough. Raises if the role of that name is another: it would be left with the bucket.
+        """
+        if reference not in self._live_roles:
+            try:
+                found = self._iam.role(reference.name)
+            except AwsError as error:
+                if needs_id or error.code not in _DENIED:
+                    raise
+                return None
+            if found is None:
+                return None
+            refuse_other_role(reference, found["Arn"])
+            self._live_roles[reference] = found
+        return self._live_roles[reference]
 
     @property
     def account_id(self) -> str:
         """The account that must own the bucket: the cloud's, which is also that of its roles."""
-        return self._account_id or self._role(self._references[0], needs_id=False).account_id
+        return self._account_id or self._account_of(self._references[0])
+
+    def _account_of(self, reference: RoleReference) -> str:
+        return reference.account_id or self._role(reference, needs_id=False).account_id
 
     def _bucket(self) -> Bucket:
         return Bucket(self._session, self.bucket, self.account_id)
@@ -444,6 +469,10 @@ def merged_planners(planners: t.Iterable[BucketPlanner]) -> list[BucketPlanner]:
         roles = [role for planner in (first, *others) for role in planner.roles]
         merged.append(dataclasses.replace(first, roles=tuple(dict.fromkeys(roles))))
     return merged
+
+
+def _role_of(live: t.Mapping[str, t.Any]) -> Role:
+    return Role(live["Arn"], account_of(live["Arn"]), live["RoleId"])
 
 
 def _with_public_access_hint(error: AwsError, document: Document) -> AwsError:

@@ -403,10 +403,9 @@ def _without_roles(
     if raw["Effect"] != "Allow":
         return raw
     roles = wanted.roles if roles is None else roles
-    removed = {role.arn for role in roles} | {role.unique_id for role in roles if role.unique_id}
-    sessions = tuple(role.sessions for role in roles)
-    left = without_principals(raw, "AWS", lambda name: name in removed or name.startswith(sessions))
+    left: RawStatement | None = raw
     for role in roles:
+        left = left and without_principals(left, "AWS", role.is_named_by)
         left = left and condition_lists.without_role(left, role)
     return left
 

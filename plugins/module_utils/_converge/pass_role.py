@@ -59,6 +59,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_p
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
     live_role,
     refuse_other_account,
+    refuse_other_arn,
     refuse_other_cloud,
     wanted_role,
 )
@@ -150,11 +151,7 @@ class PassRoleStore(RolePolicyStore):
         if reference.arn is None or reference in self._exact:
             return
         live = live_role(self._iam, reference, self._account_id)
-        if live["Arn"] != str(reference):
-            raise RefusedError(
-                f"There is no role {reference}; the role of that name is {live['Arn']}.",
-                "Check the path and the case in the ARN.",
-            )
+        refuse_other_arn(reference, live["Arn"])
         self._exact.add(reference)
 
     def _arn_or_error(self, reference: RoleReference, found: LiveRolePolicy) -> str | TaskError:

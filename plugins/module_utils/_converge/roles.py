@@ -118,6 +118,17 @@ def refuse_other_role(wanted: RoleReference, arn: str) -> None:
         )
 
 
+def refuse_other_arn(wanted: RoleReference, arn: str) -> None:
+    """Raise if a document that is to name the wanted ARN would not name the role of that name: AWS
+    takes no other spelling of its ARN.
+    """
+    if wanted.arn is not None and arn != str(wanted):
+        raise RefusedError(
+            f"There is no role {wanted}; the role of that name is {arn}.",
+            "Check the path and the case in the ARN.",
+        )
+
+
 def refuse_caller(
     caller: str, account_id: str, named_by: RoleReference | None = None, **details: t.Any
 ) -> None:

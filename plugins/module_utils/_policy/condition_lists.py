@@ -53,7 +53,7 @@ def _names(operator: str, key: str, value: str, role: Role) -> bool:
     if name not in _MATCHING:
         return False
     if key.lower() == "aws:principalarn":
-        return value == role.arn
+        return role.has_arn(value)
     # The id of the role, a colon, and the name of the session.
     is_session = value == role.unique_id or value.startswith(f"{role.unique_id}:")
     return key.lower() == "aws:userid" and bool(role.unique_id) and is_session

@@ -15,6 +15,8 @@ import dataclasses
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    folded_role_name,
+    parse_arn,
     partition_of,
     role_name_of,
 )
@@ -53,6 +55,24 @@ class Role:
         return cluster_context(
             self.arn, self.unique_id, resource_account or self.account_id, service, now
         )
+
+    def has_arn(self, text: str) -> bool:
+        """Whether a text is the role's ARN, in whichever spelling: neither the path nor the case of
+        its name distinguishes it from another role of the account.
+        """
+        arn = parse_arn(text) if folded_role_name(text) == folded_role_name(self.arn) else None
+        return (
+            arn is not None
+            and arn.service == "iam"
+            and arn.resource.startswith("role/")
+            and arn.account_id == self.account_id
+        )
+
+    def is_named_by(self, principal: str) -> bool:
+        """Whether a principal is the role, or a session of it."""
+        is_id = bool(self.unique_id) and principal == self.unique_id
+        is_session = principal.casefold().startswith(self.sessions.casefold())
+        return is_id or is_session or self.has_arn(principal)
 
     @property
     def sessions(self) -> str:

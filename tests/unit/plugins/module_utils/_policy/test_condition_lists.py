@@ -33,6 +33,18 @@ ROWS: dict[str, tuple[Raw, Raw | None]] = {
         {"StringEquals": {"aws:PrincipalArn": [ROLE_B, ROLE]}},
         {"StringEquals": {"aws:PrincipalArn": [ROLE_B]}},
     ),
+    "the role's ARN in other spellings": (
+        {
+            "ArnLike": {
+                "aws:PrincipalArn": [
+                    ROLE.replace("role/ray", "role/Ray"),
+                    ROLE.replace("role/", "role/lab/"),
+                    ROLE_B,
+                ]
+            }
+        },
+        {"ArnLike": {"aws:PrincipalArn": [ROLE_B]}},
+    ),
     "all sessions by the id": ({"StringLike": {"aws:userid": f"{ROLE_ID}:*"}}, None),
     "one session by the id": (
         {"StringLike": {"aws:userId": [f"{ROLE_B_ID}:*", f"{ROLE_ID}:i-1"]}},
