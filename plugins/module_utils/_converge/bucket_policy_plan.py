@@ -95,7 +95,7 @@ def blocking_ids(document: Document, wanted: Wanted) -> dict[str, frozenset[str]
     unmanaged = [
         (index, raw)
         for index, raw in enumerate(statements_of(document))
-        if not _is_ours(raw, wanted)
+        if not _is_managed(raw, wanted)
     ]
     deleted = {
         describe_statement(raw, index): wanted.dangling.intersection(statement_unique_ids(raw))
@@ -128,9 +128,9 @@ def _absent(document: Document, wanted: Wanted) -> Plan:
     kept = [rest for raw in raws if (rest := _without_roles(raw, wanted)) is not None]
     after = with_statements(document, _without_dangling(kept, wanted))
     reasons = ["access_present"] * bool(revoked_roles)
-    if any(not _is_ours(raw, wanted) for raw in revoked_roles):
+    if any(not _is_managed(raw, wanted) for raw in revoked_roles):
         reasons.append("access_in_other_statement")
-    if _has_dangling([raw for raw in raws if _is_ours(raw, wanted)], wanted):
+    if _has_dangling(raws, wanted):
         reasons.append("dangling_principal")
     return _plan(document, after, wanted, reasons, what_still_grants(after, wanted))
 
@@ -154,7 +154,7 @@ def staying(raws: t.Iterable[RawStatement], wanted: Wanted) -> list[Role]:
 
 def _staying(raw: RawStatement, wanted: Wanted) -> dict[Role, tuple[str, ...]]:
     """The roles that do not leave a statement of ours, each with what it would lose."""
-    if not _is_of_ours(raw, wanted) or _is_within_ours(raw, wanted):
+    if not _is_managed(raw, wanted) or _is_within_ours(raw, wanted):
         return {}
     named = [role for role in wanted.roles if _without_roles(raw, wanted, [role]) != raw]
     found = {role: only_granted_by(raw, role, wanted) for role in named}
@@ -163,7 +163,7 @@ def _staying(raw: RawStatement, wanted: Wanted) -> dict[Role, tuple[str, ...]]:
 
 def _without_leaving(raw: RawStatement, wanted: Wanted) -> RawStatement | None:
     """A statement without the roles that leave it, if it is ours."""
-    if not _is_of_ours(raw, wanted):
+    if not _is_managed(raw, wanted):
         return raw
     kept = _staying(raw, wanted)
     return _without_roles(raw, wanted, [role for role in wanted.roles if role not in kept])
@@ -222,7 +222,7 @@ def _reasons_present(raws: list[RawStatement], missing: list[Role], wanted: Want
     ours = [raw for raw in raws if _is_ours(raw, wanted)]
     parts = [_part(raw, wanted) for raw in ours]
     reasons = ["access_missing"] * bool(missing)
-    if _has_dangling(ours, wanted):
+    if _has_dangling(raws, wanted):
         reasons.append("dangling_principal")
     if len([part for part in parts if part.is_replaced]) > 1:
         reasons.append("duplicate_statement")
@@ -284,8 +284,12 @@ def _warn_of_own(wanted: Wanted) -> t.Iterator[str]:
         )
 
 
-def _has_dangling(ours: list[RawStatement], wanted: Wanted) -> bool:
-    return any(wanted.dangling.intersection(statement_unique_ids(raw)) for raw in ours)
+def _has_dangling(raws: list[RawStatement], wanted: Wanted) -> bool:
+    """Whether a statement of ours, for whatever actions, names a deleted principal."""
+    return any(
+        wanted.dangling.intersection(statement_unique_ids(raw)) and _is_managed(raw, wanted)
+        for raw in raws
+    )
 
 
 class _Part(t.NamedTuple):
@@ -309,7 +313,7 @@ def _part(raw: RawStatement, wanted: Wanted) -> _Part:
     taken out of a statement that grants them more: they would lose the rest.
     """
     if not _is_ours(raw, wanted):
-        return _Part(False, (), _pruned(raw, wanted) if wanted.prune else raw)
+        return _Part(False, (), _without_deleted(raw, wanted))
     names = {name: wanted.arns.get(name, name) for name in aws_principals(raw.get("Principal"))}
     if _is_complete(raw, wanted):
         carried = {arn for name, arn in names.items() if name not in wanted.dangling | {"*"}}
@@ -370,10 +374,13 @@ def _left(parts: list[_Part]) -> list[RawStatement]:
 
 def _without_dangling(raws: list[RawStatement], wanted: Wanted) -> list[RawStatement]:
     """The statements without deleted principals; unmanaged statements are pruned only if requested."""
-    pruned = (
-        _pruned(raw, wanted) if wanted.prune or _is_ours(raw, wanted) else raw for raw in raws
-    )
+    pruned = (_without_deleted(raw, wanted) for raw in raws)
     return [raw for raw in pruned if raw is not None]
+
+
+def _without_deleted(raw: RawStatement, wanted: Wanted) -> RawStatement | None:
+    is_pruned = wanted.prune or _is_managed(raw, wanted)
+    return _pruned(raw, wanted) if is_pruned else raw
 
 
 def _pruned(raw: RawStatement, wanted: Wanted) -> RawStatement | None:
@@ -465,7 +472,7 @@ def _with_sid(document: Document, wanted: Wanted) -> Wanted:
     return dataclasses.replace(wanted, sid=sid)
 
 
-def _is_of_ours(raw: RawStatement, wanted: Wanted) -> bool:
+def _is_managed(raw: RawStatement, wanted: Wanted) -> bool:
     """Whether a statement has a Sid of ours, for whatever actions, and only roles as principals."""
     is_named = OUR_SID.fullmatch(str(raw.get("Sid") or ""))
     return bool(is_named) and _has_only_role_principals(raw, wanted)

@@ -535,6 +535,12 @@ def test_an_id_that_is_not_known_to_dangle_is_left_in_our_statement() -> None:
 STALE = allow(
     Sid="Stale", Principal={"AWS": [FORMER_ID, ROLE_B]}, Action="s3:GetObject", Resource=OBJECTS_ARN
 )
+OF_READERS = ours(
+    FORMER_ID,
+    ROLE_B,
+    Sid=bucket_want.sid_of(bucket_want.PRESETS["read_only"]),
+    Action=list(bucket_want.PRESETS["read_only"]),
+)
 BLOCKING = {
     "unmanaged": (policy(TLS_ONLY, STALE), ["Stale"]),
     "unmanaged, without a Sid": (policy(TLS_ONLY, without(STALE, "Sid")), ["2"]),
@@ -553,6 +559,11 @@ BLOCKING = {
     ),
     "in two": (policy(STALE, {**STALE, "Sid": "Older"}), ["Stale", "Older"]),
     "ours": (policy(ours(FORMER_ID)), []),
+    "ours, with another preset": (policy(OF_READERS), []),
+    "unmanaged, with a Sid of ours": (
+        policy({**OF_READERS, "Principal": {"AWS": [FORMER_ID, ROOT]}}),
+        [OF_READERS["Sid"]],
+    ),
     "with the ids of principals that exist": (policy(grant(Principal={"AWS": ROLE_ID})), []),
 }
 
@@ -564,6 +575,24 @@ def test_statements_that_make_s3_refuse_every_write_are_named(
     blocking = bucket_policy_plan.blocking_ids(document, WANTED)
     assert len(blocking) == len(named)
     assert all(name in text for name, text in zip(named, blocking, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("state", "reasons"),
+    [
+        ("present", ("access_missing", "dangling_principal")),
+        ("absent", ("access_present", "dangling_principal")),
+        ("released", ("access_in_bucket_policy",)),
+    ],
+)
+def test_a_deleted_principal_is_pruned_from_our_statement_with_another_preset(
+    state: str, reasons: tuple[str, ...]
+) -> None:
+    own = [] if state == "present" else [ours()]
+    plan = decided(policy(TLS_ONLY, OF_READERS, *own), state=state)
+    assert plan.reasons == reasons
+    assert left(plan)[:2] == [TLS_ONLY, {**OF_READERS, "Principal": {"AWS": [ROLE_B]}}]
+    assert not decided(plan.after, state=state).changed
 
 
 def test_each_such_statement_is_named_with_its_own_principals() -> None:
@@ -866,7 +895,8 @@ def test_a_role_is_removed_from_every_kind_of_our_statements() -> None:
     both = decided(decided(EMPTY, actions=("s3:GetBucketAcl",)).after).after
     assert len(both["Statement"]) == 2
     for actions in (tuple(EIGHT), ("s3:GetBucketAcl",)):
-        assert left(absent(both, actions=actions)) == []
+        plan = absent(both, actions=actions)
+        assert (left(plan), plan.reasons) == ([], ("access_present",))
 
 
 @pytest.mark.parametrize(
