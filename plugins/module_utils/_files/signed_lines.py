@@ -78,7 +78,7 @@ def _append(directory: str, name: str, text: bytes) -> None:
     path = _current(directory, name)
     for _attempt in range(_ATTEMPTS):
         handle = open_plain(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
-        with os.fdopen(handle, "r+b", buffering=0) as file:
+        with os.fdopen(handle, "r+b", buffering=0):
             fcntl.flock(handle, fcntl.LOCK_EX)
             if not _is_current(handle, path):
                 continue
@@ -88,8 +88,20 @@ def _append(directory: str, name: str, text: bytes) -> None:
                 continue
             # A line that a killed process has left half written ends here
             is_whole = not size or os.pread(handle, 1, size - 1) == b"\n"
-            file.write(text if is_whole else b"\n" + text)
+            _write(handle, text if is_whole else b"\n" + text, size)
             return
+
+
+def _write(handle: int, text: bytes, size: int) -> None:
+    """Write all of a text at the end of a file, which has a size. On a full disk, a write takes a part
+    of it, and the next one fails: that part is taken back, since half a line says nothing.
+    """
+    try:
+        while text:
+            text = text[os.write(handle, text) :]
+    except OSError:
+        os.ftruncate(handle, size)
+        raise
 
 
 def _is_current(handle: int, path: str) -> bool:

@@ -34,7 +34,8 @@ class Binding:
     """A plan file that a run is bound to.
 
     made: the changes that earlier runs made by it, by document and cloud, and when. on_made: what to do
-    with a change that this run makes.
+    with a change that this run makes. unrecorded: the documents of such changes that later runs will not
+    know of.
     """
 
     def __init__(self, content: t.Mapping[str, t.Any], key: bytes) -> None:
@@ -43,6 +44,7 @@ class Binding:
         self.clouds: t.Mapping[str, str] = content["clouds"]
         self.made: t.Mapping[tuple[str, str], str] = {}
         self.on_made: t.Callable[[str, tuple[str, ...]], None] = _ignore
+        self.unrecorded: t.Sequence[str] = ()
 
     @property
     def salt(self) -> str:

@@ -72,6 +72,16 @@ class PlanInUse:
             f"{summarize_names(left_out)}."
         ]
 
+    def warnings(self) -> list[str]:
+        """What the operator should know after clouds were converged."""
+        if self.binding is None or not self.binding.unrecorded:
+            return []
+        return [
+            f"It could not be recorded that these changes of the plan were made: "
+            f"{summarize_names(self.binding.unrecorded)}. Another run with {OPTION} would make them again "
+            "if they are rolled back: make a new plan for it."
+        ]
+
     def finish(self, outcomes: Outcomes) -> str:
         """Write what was recorded. Returns what to tell the operator at the end of the run, if
         anything.

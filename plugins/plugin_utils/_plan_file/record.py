@@ -11,7 +11,6 @@ that it is to be done again.
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import typing as t
 
@@ -29,6 +28,7 @@ class PlanRecord:
     def __init__(self, directory: str, salt: str, key: bytes, run_id: str) -> None:
         self._directory, self._salt, self._key = directory, salt, key
         self._run_id = run_id
+        self.unrecorded: list[str] = []
 
     def made(self) -> dict[DocumentAndCloud, str]:
         """The changes that runs have made, each with the run and the time as a message names them."""
@@ -42,14 +42,12 @@ class PlanRecord:
 
     def add(self, document: str, clouds: t.Sequence[str]) -> None:
         """Record a change right after it was made. That it cannot be recorded is no error of the
-        change; whether it could be is found out before the run.
+        change, but kept in ``unrecorded``; whether it could be is found out before the run.
         """
         now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         content = {"plan": self._salt, "document": document, "clouds": list(clouds)}
-        with contextlib.suppress(OSError, ValueError, TaskError):
-            signed_lines.append(
-                self._directory,
-                _NAME,
-                [{**content, "made_at": now, "run_id": self._run_id}],
-                self._key,
-            )
+        line = {**content, "made_at": now, "run_id": self._run_id}
+        try:
+            signed_lines.append(self._directory, _NAME, [line], self._key)
+        except (OSError, ValueError, TaskError):
+            self.unrecorded.append(document)

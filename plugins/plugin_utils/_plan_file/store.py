@@ -151,6 +151,7 @@ class PlanStore:
             ) from error
         record = PlanRecord(self._backups, binding.salt, key, self._run_id)
         binding.made, binding.on_made = record.made(), record.add
+        binding.unrecorded = record.unrecorded
 
 
 def _given_key(clouds: t.Iterable[Cloud]) -> str | None:
