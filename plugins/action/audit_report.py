@@ -30,6 +30,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_resu
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.awx_artifacts import (
     published,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.recording import recording
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.asff import (
     clouds_without_place,
     is_asff_file,
@@ -209,9 +210,10 @@ def _record_run(
         else {"state": cloud["state"], "changed": False}
         for cloud in report["clouds"]
     }
-    folder.write_outcomes(outcomes)
     of_run = {"step": artifact["step"], "left_to_tasks": [], "lines": lines}
-    folder.write("run", {**of_run, "failure": failure, "is_published": True})
+    with recording(folder):
+        folder.write_outcomes(outcomes)
+        folder.write("run", {**of_run, "failure": failure, "is_published": True})
 
 
 def _identity(name: str, known: t.Mapping[str, t.Any]) -> str:

@@ -33,6 +33,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_resu
     not_permitted,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.next_plays import pass_on
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.recording import recording
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.events import AUDIT
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import (
@@ -72,16 +73,16 @@ class ActionModule(FleetAction):
             raise InputError(f"threads is {arguments['threads']}.", "Give a positive number.")
         folder = RunFolder(arguments["run"])
         # The directory in which a local connection runs modules.
-        with contextlib.chdir(self._loader.get_basedir()):
+        with recording(folder), contextlib.chdir(self._loader.get_basedir()):
             found = self._audit(arguments, folder, not_permitted(names, hostvars))
-        left = {name: found[name] for name in arguments["hosts"] if name in found}
-        folder.write("run", {"left_to_tasks": list(left)})
-        facts = {
-            "hosts": arguments["hosts"],
-            "left": list(left),
-            "check_mode": self._task.check_mode,
-        }
-        pass_on(folder, folder.read_outcomes(), list(left), names, facts)
+            left = {name: found[name] for name in arguments["hosts"] if name in found}
+            folder.write("run", {"left_to_tasks": list(left)})
+            facts = {
+                "hosts": arguments["hosts"],
+                "left": list(left),
+                "check_mode": self._task.check_mode,
+            }
+            pass_on(folder, folder.read_outcomes(), list(left), names, facts)
         return {"left": list(left), "obstacles": left}
 
     def _audit(

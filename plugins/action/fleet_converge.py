@@ -43,6 +43,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.settings
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.next_plays import pass_on
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.recording import (
+    recording_outcomes,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.in_use import PlanInUse
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.store import (
     OPTION as PLAN_OPTION,
@@ -103,21 +106,22 @@ class ActionModule(FleetAction):
                 while not run.is_finished:
                     run.converge_next()
         run.end()
-        folder.write_outcomes(run.outcomes)
-        pass_on(folder, run.outcomes, run.role_clouds, names, _facts(run))
+        run.warnings += plan.warnings() if plan else []
         # Half a plan must not be taken for a whole one.
         is_whole = plan is not None and not run.was_interrupted
-        folder.write(
-            "run",
-            {
-                "step": _label(arguments),
-                "began": began,
-                "whole": set(_stages()) == set(chosen_stages(None)),
-                "left_to_tasks": run.role_clouds,
-                "batches": run.batches_told,
-                "of_plan": plan.finish(run.outcomes) if plan and is_whole else "",
-            },
-        )
+        of_run = {
+            "step": _label(arguments),
+            "began": began,
+            "whole": set(_stages()) == set(chosen_stages(None)),
+            "left_to_tasks": run.role_clouds,
+            "batches": run.batches_told,
+            "of_plan": plan.finish(run.outcomes) if plan and is_whole else "",
+        }
+        invocation = invocation_of(context.CLIARGS, hostvars["localhost"])
+        with recording_outcomes(folder, run.outcomes, invocation, display.display):
+            folder.write_outcomes(run.outcomes)
+            pass_on(folder, run.outcomes, run.role_clouds, names, _facts(run))
+            folder.write("run", of_run)
         return {
             **planned,
             "stopped": run.stopped,

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import typing as t
 
+from ansible import context
 from ansible.module_utils.common.parameters import remove_values
 from ansible.utils.display import Display
 
@@ -33,6 +34,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.host_var
     HostVariables,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.next_plays import pass_on
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.recording import (
+    recording_outcomes,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.engine import (
     RollbackEngine,
@@ -45,6 +49,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.restor
     Restoration,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import invocation_of
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.signals import (
     finishing_on_signals,
 )
@@ -104,11 +109,13 @@ class ActionModule(FleetAction):
             ):
                 rollback.run(names, feed, arguments["max_fail_percentage"], arguments["confirm"])
         outcomes = rollback.outcomes(names)
-        folder.write_outcomes(outcomes)
         kept = kept_line(rollback.kept(plan["kept"]))
         run = {"step": _NAME, "left_to_tasks": [], "lines": plan["lines"], "kept": kept}
-        folder.write("run", run)
-        pass_on(folder, outcomes, [], names, {"check_mode": check_mode})
+        invocation = invocation_of(context.CLIARGS, hostvars["localhost"])
+        with recording_outcomes(folder, outcomes, invocation, display.display):
+            folder.write_outcomes(outcomes)
+            folder.write("run", run)
+            pass_on(folder, outcomes, [], names, {"check_mode": check_mode})
         states = [outcome["state"] for outcome in outcomes.values()]
         return {"counts": {state: states.count(state) for state in dict.fromkeys(states)}}
 
