@@ -21,8 +21,10 @@ class Clock:
     """The time that waits and limits are measured with. Injected, so that tests need not wait."""
 
     def now(self) -> float:
-        """Seconds since some moment; it never goes back."""
-        return time.monotonic()
+        """Seconds since some moment; it never goes back, and goes on while the machine is suspended."""
+        # On Linux, time.monotonic() stands still then: what was read before would seem to be new.
+        boot = getattr(time, "CLOCK_BOOTTIME", None)
+        return time.monotonic() if boot is None else time.clock_gettime(boot)
 
     def sleep(self, seconds: float) -> None:
         """Wait."""

@@ -11,7 +11,6 @@ This module util is private to the collection. I/O.
 from __future__ import annotations
 
 import threading
-import time
 import typing as t
 import zlib
 
@@ -28,6 +27,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.comput
     rank,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AnyscaleError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import SYSTEM_CLOCK
 
 # At most one page is read per this many requested reads, however many compute configs there are.
 _READS_PER_PAGE = 10
@@ -82,7 +82,7 @@ class ComputeConfigPages:
     """Reads the newest versions of compute configs for all threads of a run."""
 
     def __init__(
-        self, client: AnyscaleClient, clock: t.Callable[[], float] = time.monotonic
+        self, client: AnyscaleClient, clock: t.Callable[[], float] = SYSTEM_CLOCK.now
     ) -> None:
         self._client = client
         self._clock = clock

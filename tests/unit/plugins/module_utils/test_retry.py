@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 from unittest import mock
 
 import pytest
@@ -109,3 +110,14 @@ def test_no_retry_comes_without_a_pause() -> None:
     """However small the share that chance gives."""
     with mock.patch.object(random, "uniform", lambda low, high: low):
         assert set(run(1.0)[1].pauses) == {SHORTEST}
+
+
+@pytest.mark.parametrize(("boot", "seconds"), [(7, 5000.0), (None, 1000.0)])
+def test_the_time_goes_on_while_the_machine_is_suspended(
+    monkeypatch: pytest.MonkeyPatch, boot: int | None, seconds: float
+) -> None:
+    """Where the system has a clock that does."""
+    monkeypatch.setattr(time, "CLOCK_BOOTTIME", boot, raising=False)
+    monkeypatch.setattr(time, "clock_gettime", lambda which: 5000.0 if which == boot else 1000.0)
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
+    assert Clock().now() == seconds
