@@ -157,6 +157,15 @@ class AwsError(TaskError):
         return int(self.details.get("status", 0))
 
 
+class OutdatedError(AwsError):
+    """A write was not sent, because what it replaces was read too long ago."""
+
+    @property
+    def is_transient(self) -> bool:
+        """It may be sent after another read."""
+        return True
+
+
 class CertificateError(AwsError):
     """The certificate of the other end is not trusted, so that the call was not sent."""
 

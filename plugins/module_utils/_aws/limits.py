@@ -42,17 +42,29 @@ class AccountLimits:
         self._finished = threading.Condition()
         self._calls = 0
         self._iam_writes = 0
+        self._urgent_waiting = 0
         # The share of the calls that was allowed when AWS last throttled, and when that was.
         self._share = 1.0
         self._throttled_at: float | None = None
 
     @contextlib.contextmanager
-    def in_flight(self, is_iam_write: bool) -> t.Iterator[None]:
-        """Wait until another call may be made, and count it while it is made."""
+    def in_flight(self, is_iam_write: bool, is_urgent: bool = False) -> t.Iterator[None]:
+        """Wait until another call may be made, and count it while it is made.
+
+        is_urgent: the call comes before all that are not. Of a document that was read just now, a
+        write that waits behind other reads would find it outdated again and again.
+        """
         with self._finished:
-            self._finished.wait_for(lambda: self._has_room(is_iam_write))
-            self._calls += 1
-            self._iam_writes += is_iam_write
+            self._urgent_waiting += is_urgent
+            try:
+                self._finished.wait_for(lambda: self._is_next(is_iam_write, is_urgent))
+                self._calls += 1
+                self._iam_writes += is_iam_write
+            finally:
+                if is_urgent:
+                    self._urgent_waiting -= 1
+                    # Others wait for it, though there may be room for them.
+                    self._finished.notify_all()
         try:
             yield
         finally:
@@ -82,6 +94,9 @@ class AccountLimits:
             if self._throttled_at is None or now - self._throttled_at >= _HALVING_SECONDS:
                 self._share = max(self._share_at(now) / 2, 1 / self._max_calls)
                 self._throttled_at = now
+
+    def _is_next(self, is_iam_write: bool, is_urgent: bool) -> bool:
+        return self._has_room(is_iam_write) and (is_urgent or not self._urgent_waiting)
 
     def _has_room(self, is_iam_write: bool) -> bool:
         share = self._share_at(self._clock())

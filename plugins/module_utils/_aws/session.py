@@ -59,6 +59,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests im
     permission_of,
     record_write,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.sending import (
+    has_deadline,
+    note_sending,
+    refuse_late,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
     CredentialsError,
@@ -141,11 +146,17 @@ class AwsSession:
         id and a remedy.
 
         Retries on throttling, on internal errors and if there is no response, except for operations
-        that overwrite.
+        that overwrite. Those are not sent after their deadline.
         """
         client = self._client(service)
-        is_iam_write = service == "iam" and not is_read(client.meta.method_to_api_mapping[method])
-        with self._limits.in_flight(is_iam_write) if self._limits else contextlib.nullcontext():
+        operation = client.meta.method_to_api_mapping[method]
+        is_iam_write = service == "iam" and not is_read(operation)
+        overwrites = operation in _OVERWRITES
+        is_urgent = overwrites and has_deadline()
+        limits = self._limits
+        with limits.in_flight(is_iam_write, is_urgent) if limits else contextlib.nullcontext():
+            if overwrites:
+                refuse_late(operation)
             return _call(self._credentials, client, method, arguments)
 
     def account_id(self) -> str:
@@ -306,6 +317,8 @@ class AwsSession:
             client.meta.events.register_last(
                 f"needs-retry.{service}.{operation}", _raise_instead_of_retry
             )
+        # Of the same event as botocore's rate limiter, which waits, so that it comes after that.
+        client.meta.events.register_last("before-send", _notice_sending)
         return client
 
 
@@ -360,7 +373,7 @@ def _call_with_retries(client: t.Any, method: str, arguments: dict[str, t.Any]) 
     for _attempt in backoff(_TRUNCATED_RESPONSE_SECONDS):
         try:
             answer = getattr(client, method)(**arguments)
-        except CredentialsError:
+        except AwsError:
             raise
         except ClientError as error:
             # Not in a variable, by which its traceback would hold itself, and the answer.
@@ -383,6 +396,14 @@ def _refusal(error: ClientError, service: str, operation: str, about: str) -> Aw
     if refusal.outcome_unknown:
         record_write(service, operation, refusal.details.get("request_id"))
     return refusal
+
+
+def _notice_sending(event_name: str, **_event: t.Any) -> None:
+    """Raise if a call that overwrites a document is about to leave too late."""
+    operation = event_name.rpartition(".")[2]
+    if operation in _OVERWRITES:
+        refuse_late(operation)
+    note_sending()
 
 
 def _raise_instead_of_retry(

@@ -140,10 +140,7 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
 
     def load(self) -> LiveBucketPolicy:
         """The live bucket policy, and the roles as far as the plan needs them."""
-        try:
-            document = parse_policy(self._bucket().policy(), self.resource)
-        except AwsError as error:
-            raise self._with_likely_causes(error) from error
+        document = self._read()
         needs_ids = document_unique_ids(document) or "userid" in compact_json(document).lower()
         roles = {
             reference: self._role_or_error(reference, bool(needs_ids))
@@ -160,6 +157,10 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
             if (identity := self._identity(reference)) is not None
         }
         return dataclasses.replace(live, identities=identities)
+
+    def read_document(self, live: LiveBucketPolicy) -> Document:
+        """The live bucket policy."""
+        return self._read()
 
     def write(self, live: LiveBucketPolicy, document: Document) -> None:
         """Replace the bucket policy, or delete it if it has no statements left."""
@@ -214,6 +215,12 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
         if reference not in self._live_roles:
             self._live_roles[reference] = live_role(self._iam, reference, self._account_id)
         return self._live_roles[reference]
+
+    def _read(self) -> Document:
+        try:
+            return parse_policy(self._bucket().policy(), self.resource)
+        except AwsError as error:
+            raise self._with_likely_causes(error) from error
 
     def _role_or_error(self, reference: RoleReference, needs_id: bool) -> Role | TaskError:
         try:

@@ -40,9 +40,15 @@ class OverwritingReconciler(Reconciler[State]):
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
 
+    def reload(self, live: State) -> State:
+        """The document read again, as far as it is compared with the one that was planned from."""
+        return self.load()
+
     @abc.abstractmethod
     def write(self, live: State, plan: Plan) -> None:
-        """Replace the live document."""
+        """Replace the live document. Raises a transient error if that was read too long ago at the
+        moment when the request would leave.
+        """
 
     @abc.abstractmethod
     def is_fresh(self, live: State) -> bool:
@@ -71,18 +77,19 @@ class OverwritingReconciler(Reconciler[State]):
         write took effect.
         """
         refusals: list[TaskError] = []
+        newest = live
         for _attempt in backoff(_BUSY_SECONDS, 0.2, _LONGEST_PAUSE, self.clock):
-            if refusals or not self.is_fresh(live):
+            if refusals or not self.is_fresh(newest):
                 try:
-                    changed = self._changed_since(live, plan)
+                    newest = self.reload(live)
                 except TaskError:
                     if not refusals:
                         raise
                     break  # the error of the write says more
-                if changed:
-                    return self._overtaken(changed, plan, refusals, written)
+                if not self.is_unchanged(newest, live, plan):
+                    return self._overtaken(newest, plan, refusals, written)
             try:
-                self.write(live, plan)
+                self.write(newest, plan)
                 written.append(live.resource)
                 return Saved()
             except TaskError as error:
@@ -94,11 +101,6 @@ class OverwritingReconciler(Reconciler[State]):
     def pauses_until_visible(self) -> t.Iterator[int]:
         """The attempts to read back what was written."""
         return backoff(_VISIBLE_SECONDS, clock=self.clock)
-
-    def _changed_since(self, planned: State, plan: Plan) -> State | None:
-        """The document as it is now, if it is not the one any more that was planned from."""
-        now = self.load()
-        return None if self.is_unchanged(now, planned, plan) else now
 
     def _overtaken(
         self, now: State, plan: Plan, refusals: t.Sequence[TaskError], written: list[str]
@@ -124,8 +126,8 @@ class OverwritingReconciler(Reconciler[State]):
         """
         if any(map(self.outcome_unknown, refusals)):
             with contextlib.suppress(TaskError):
-                changed = self._changed_since(live, plan)
-                if changed:
-                    return self._overtaken(changed, plan, refusals, written)
+                now = self.reload(live)
+                if not self.is_unchanged(now, live, plan):
+                    return self._overtaken(now, plan, refusals, written)
             written.append(f"{live.resource} (possibly)")
         raise refusals[-1]

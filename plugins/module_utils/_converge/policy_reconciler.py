@@ -17,6 +17,10 @@ import dataclasses
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_arn
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.sending import (
+    noted_sendings,
+    sent_by,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.overwriting import (
     OverwritingReconciler,
 )
@@ -57,7 +61,7 @@ _CONFLICTS = (
 # The reason code of a restoration.
 STATEMENT_LOST = "unmanaged_statement_lost"
 # A document read longer ago than this is read again before it is overwritten, since this process
-# may have been suspended.
+# may have been suspended, or its call may have waited for its turn.
 _FRESH_SECONDS = 2.0
 # After this time, which includes one second for the call itself, another controller has written
 # what it had planned before.
@@ -72,7 +76,7 @@ class LivePolicy(Live):
     """A live policy document.
 
     arns: the ARNs of existing principals that the document shows as unique ids, by unique id.
-    read_at: the time on the reconciler's clock.
+    read_at: the time on the reconciler's clock when the request for it left.
     """
 
     document: Document
@@ -96,6 +100,12 @@ class PolicyStore(abc.ABC, t.Generic[PolicyState]):
     @abc.abstractmethod
     def load(self) -> PolicyState:
         """The live document."""
+
+    def read_document(self, live: PolicyState) -> Document:
+        """The live document read again by the last call of this, without anything else that the plan
+        needs.
+        """
+        return self.load().document
 
     @abc.abstractmethod
     def write(self, live: PolicyState, document: Document) -> None:
@@ -165,9 +175,21 @@ class PolicyReconciler(OverwritingReconciler[PolicyState]):
 
     def load(self) -> PolicyState:
         """Read the live document and record the time."""
-        live = self._store.load()
+        begun_at = self.clock.now()
+        with noted_sendings(self.clock) as sent_at:
+            live = self._store.load()
         arns = self._store.principals(live.document, *self._compared)
-        return dataclasses.replace(live, arns=arns, read_at=self.clock.now())
+        return dataclasses.replace(live, arns=arns, read_at=sent_at[0] if sent_at else begun_at)
+
+    def reload(self, live: PolicyState) -> PolicyState:
+        """Read the document alone: reading all that the plan needs may take longer than a document is
+        fresh.
+        """
+        begun_at = self.clock.now()
+        with noted_sendings(self.clock) as sent_at:
+            document = self._store.read_document(live)
+        read_at = sent_at[-1] if sent_at else begun_at
+        return dataclasses.replace(live, document=document, read_at=read_at)
 
     def plan(self, live: PolicyState) -> Plan:
         """Plan the document for everything that is wanted of it."""
@@ -195,8 +217,8 @@ class PolicyReconciler(OverwritingReconciler[PolicyState]):
         return self._store.display(document)
 
     def is_fresh(self, live: PolicyState) -> bool:
-        """Whether this process was not suspended since."""
-        return self.clock.now() - live.read_at <= _FRESH_SECONDS
+        """Whether it was asked for so short a time ago that it may be overwritten."""
+        return self.clock.now() <= _fresh_until(live)
 
     def is_unchanged(self, now: PolicyState, planned: PolicyState, plan: Plan) -> bool:
         """Whether the document still means the same as the one that was planned from."""
@@ -204,7 +226,8 @@ class PolicyReconciler(OverwritingReconciler[PolicyState]):
 
     def write(self, live: PolicyState, plan: Plan) -> None:
         """Replace the document."""
-        self._store.write(live, plan.after)
+        with sent_by(_fresh_until(live), self.clock):
+            self._store.write(live, plan.after)
 
     def is_transient(self, error: TaskError) -> bool:
         """As the store knows it."""
@@ -268,6 +291,10 @@ class PolicyReconciler(OverwritingReconciler[PolicyState]):
         in one and as its ARN in another.
         """
         return self._store.principals(plan.before, plan.after, live.document)
+
+
+def _fresh_until(live: LivePolicy) -> float:
+    return live.read_at + _FRESH_SECONDS
 
 
 def _followed_by(one: Plan, other: Plan) -> Plan:

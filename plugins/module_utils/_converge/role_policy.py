@@ -120,6 +120,10 @@ class RolePolicyStore(PolicyStore[LiveRolePolicy]):
             return self._live(None)
         return self._live(document, self.read_role())
 
+    def read_document(self, live: LiveRolePolicy) -> Document:
+        """The live policy; without statements if there is none."""
+        return self._parsed(self._iam.inline_policy(self._role.name, self._policy_name))
+
     def read_role(self) -> dict[str, t.Any]:
         """The role as IAM has it. Raises if it does not exist."""
         return live_role(self._iam, self._role, self._account_id)
@@ -165,10 +169,14 @@ class RolePolicyStore(PolicyStore[LiveRolePolicy]):
         arn = str(role["Arn"] if role else self._role)
         name = self._policy_name
         resource = f"inline policy {name} of role {arn}"
-        parsed = parse_policy(document, f"inline policy {name} of role {self._role.name}")
+        parsed = self._parsed(document)
         return LiveRolePolicy(
             resource, parsed, policy_name=name, role_arn=arn, role=role, own=own or Identity()
         )
+
+    def _parsed(self, document: t.Any) -> Document:
+        what = f"inline policy {self._policy_name} of role {self._role.name}"
+        return parse_policy(document, what)
 
 
 @dataclasses.dataclass(frozen=True)

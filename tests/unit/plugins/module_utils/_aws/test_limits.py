@@ -9,6 +9,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import threading
+import time
 import typing as t
 
 import pytest
@@ -100,6 +101,27 @@ def test_reads_go_on_while_writes_wait(limits: AccountLimits) -> None:
             stack.enter_context(limits.in_flight(True))
         assert not limits._has_room(True)
         assert most_in_flight(limits) == 4
+
+
+def test_an_urgent_call_comes_first(limits: AccountLimits) -> None:
+    """Before those that have waited for longer; then it is theirs."""
+    order: list[str] = []
+
+    def call(name: str) -> None:
+        with limits.in_flight(False, name == "urgent"):
+            order.append(name)
+
+    with concurrent.futures.ThreadPoolExecutor(6) as pool, contextlib.ExitStack() as stack:
+        while limits._has_room(False):
+            stack.enter_context(limits.in_flight(False))
+        calls = [pool.submit(call, name) for name in ["read"] * 5]
+        calls.append(pool.submit(call, "urgent"))
+        while len(limits._finished._waiters) < 6:  # type: ignore[attr-defined]
+            time.sleep(0.01)
+        stack.close()
+        for one in calls:
+            one.result(timeout=10)
+    assert order == ["urgent", *["read"] * 5]
 
 
 def test_a_call_that_fails_makes_room(limits: AccountLimits) -> None:

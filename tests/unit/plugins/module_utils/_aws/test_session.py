@@ -17,8 +17,16 @@ from botocore.retries.adaptive import ClientRateLimiter
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credentials import Credentials
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.limits import AccountLimits
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.sending import (
+    noted_sendings,
+    sent_by,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    AwsError,
+    OutdatedError,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import Clock
 from ansible_collections.rayfleet.anyscale.tests.support.aws_answers import (
     ACCOUNT,
     KEYS,
@@ -106,19 +114,84 @@ def test_throttling_of_a_write_that_is_not_retried_is_noticed() -> None:
 def test_each_call_counts_while_it_is_in_flight(
     service: str, method: str, arguments: dict[str, str], is_iam_write: bool
 ) -> None:
-    """A write of IAM as that too."""
+    """A write of IAM as that too, and one that overwrites what was read just now as urgent."""
     seen = []
 
     class Watched(AccountLimits):
         @contextlib.contextmanager
-        def in_flight(self, is_iam_write: bool) -> t.Iterator[None]:
-            seen.append(is_iam_write)
+        def in_flight(self, is_iam_write: bool, is_urgent: bool = False) -> t.Iterator[None]:
+            seen.append((is_iam_write, is_urgent))
             yield
 
     session = AwsSession(KEYS, limits=Watched())
     Answers().attach(session, service)
     session.call(service, method, **arguments)
-    assert seen == [is_iam_write]
+    with sent_by(1.0, Time()):
+        session.call(service, method, **arguments)
+    assert seen == [(is_iam_write, False), (is_iam_write, method == "put_bucket_policy")]
+
+
+# --- when a call leaves ---------------------------------------------------------------------------
+
+
+class Time(Clock):
+    """A clock that stands still until it is set."""
+
+    seconds = 0.0
+
+    def now(self) -> float:
+        return self.seconds
+
+
+_OVERWRITINGS: dict[str, tuple[str, dict[str, str]]] = {
+    "update_assume_role_policy": ("iam", {"RoleName": "ray", "PolicyDocument": "{}"}),
+    "put_role_policy": ("iam", {"RoleName": "ray", "PolicyName": "p", "PolicyDocument": "{}"}),
+    "delete_role_policy": ("iam", {"RoleName": "ray", "PolicyName": "p"}),
+    "put_bucket_policy": ("s3", {"Bucket": "data", "Policy": "{}"}),
+    "delete_bucket_policy": ("s3", {"Bucket": "data"}),
+}
+
+
+@pytest.mark.parametrize("waits_for", ["its turn", "the rate that botocore keeps to"])
+@pytest.mark.parametrize("method", _OVERWRITINGS)
+def test_a_call_that_overwrites_does_not_leave_after_its_deadline(
+    method: str, waits_for: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is certain that it did not, and that it may be made again after another read."""
+    service, arguments = _OVERWRITINGS[method]
+    clock = Time()
+
+    def wait(**_event: t.Any) -> None:
+        clock.seconds += 3
+
+    class Busy(AccountLimits):
+        @contextlib.contextmanager
+        def in_flight(self, is_iam_write: bool, is_urgent: bool = False) -> t.Iterator[None]:
+            wait()
+            yield
+
+    session = AwsSession(KEYS, limits=Busy() if waits_for == "its turn" else None)
+    client = session._client(service)
+    client.meta.events.register("before-send", wait)
+    monkeypatch.setattr(client._endpoint.http_session, "send", pytest.fail)
+    with sent_by(2.0, clock), pytest.raises(OutdatedError) as caught:
+        session.call(service, method, **arguments)
+    assert (caught.value.is_transient, caught.value.outcome_unknown) == (True, False)
+
+
+def test_calls_leave_at_their_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that overwrite nothing also after the deadline."""
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    clock, session = Time(), AwsSession(KEYS)
+    Answers(ListRoles=[(500, "ServiceFailure"), None]).attach(session, "iam")
+
+    def wait(**_event: t.Any) -> None:
+        clock.seconds += 3
+
+    session._client("iam").meta.events.register("before-send", wait)
+    with sent_by(2.0, clock), noted_sendings(clock) as times:
+        session.call("iam", "list_roles")
+    assert times == [3.0, 6.0]
 
 
 # --- who calls ------------------------------------------------------------------------------------

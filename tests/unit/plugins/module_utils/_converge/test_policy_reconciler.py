@@ -19,6 +19,10 @@ from unittest import mock
 import pytest
 from hypothesis import given, strategies as st
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.sending import (
+    note_sending,
+    refuse_late,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.converge import converge
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
@@ -34,6 +38,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
     ConflictError,
+    OutdatedError,
     RefusedError,
     TaskError,
 )
@@ -91,12 +96,14 @@ class Memory(PolicyStore[LivePolicy]):
     """A document in memory, and what another writer does with it meanwhile.
 
     refusals: the errors of the next writes, each with whether the document is written nevertheless.
+    meanwhile: called before a read and after a write. wait: what a write does before it leaves.
     """
 
     def __init__(self, *names: str) -> None:
         self.document = document(*names)
         self.refusals: list[tuple[AwsError, bool]] = []
         self.meanwhile: t.Callable[[str], None] = lambda _moment: None
+        self.wait: t.Callable[[], None] = lambda: None
         self.reads = 0
         self.writes: list[list[str]] = []
         self.listed: list[tuple[Document, ...]] = []
@@ -108,6 +115,8 @@ class Memory(PolicyStore[LivePolicy]):
         return LivePolicy(NAME, self.document)
 
     def write(self, live: LivePolicy, document: Document) -> None:
+        self.wait()
+        refuse_late("PutDocument")
         refusal = self.refusals.pop(0) if self.refusals else None
         takes_effect = refusal is None or refusal[1]
         if takes_effect:
@@ -162,6 +171,21 @@ def test_what_is_read_has_the_time_and_the_principals() -> None:
     live = reconciler_of(store, compared=[other]).load()
     assert (live.read_at, live.arns) == (1000.0, {"AROA": "arn"})
     assert store.listed == [(store.document, other)]
+
+
+def test_a_document_is_as_old_as_the_request_for_it() -> None:
+    """That may have waited for its turn, and been sent again. What else is read makes it no younger."""
+    store, clock = Memory("A"), Time()
+
+    def answer_late(moment: str) -> None:
+        for _call in range(2):
+            clock.seconds += 10
+            note_sending()
+
+    store.meanwhile = answer_late
+    reconciler = reconciler_of(store, clock=clock)
+    live = reconciler.load()
+    assert (live.read_at, reconciler.reload(live).read_at) == (1010.0, 1040.0)
 
 
 COMPOSED: dict[str, tuple[list[str], list[str], tuple[str, ...]]] = {
@@ -251,6 +275,38 @@ def test_a_document_that_means_the_same_is_no_other() -> None:
 
     store.meanwhile = change
     assert saved(store, Time(), FRESH_SECONDS + 0.1) == (Saved(), [NAME])
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome", "written"),
+    [(["A"], Saved(), [["A", "Ours"]]), (["A", "B"], NOT_SAVED, [])],
+    ids=["the same", "more"],
+)
+def test_a_write_that_waits_for_its_turn_overwrites_nothing(
+    found: list[str], outcome: Saved, written: list[list[str]]
+) -> None:
+    """The document is read again first."""
+    store, clock = Memory("A"), Time()
+
+    def wait() -> None:
+        if store.reads == 1:
+            clock.seconds += FRESH_SECONDS + 0.1
+            store.document = document(*found)
+
+    store.wait = wait
+    assert saved(store, clock)[0] == outcome
+    assert (store.reads, store.writes) == (2, written)
+
+
+def test_a_write_that_always_waits_too_long_ends() -> None:
+    """Nothing was written, and the error is not about the document."""
+    store, clock = Memory("A"), Time()
+
+    store.wait = lambda: clock.sleep(FRESH_SECONDS + 0.1)
+    error, written = saved(store, clock)
+    assert isinstance(error, OutdatedError)
+    assert (store.writes, written) == ([], [])
+    assert clock.seconds < 1000 + 2 * BUSY_SECONDS
 
 
 @pytest.mark.parametrize(
