@@ -221,16 +221,25 @@ def _settled(
 def _save(
     reconciler: Reconciler[t.Any], live: Live, plan: Plan, params: Params, journal: Journal
 ) -> Saved:
-    """Back up and save. If nothing was written because another writer was faster, the backup is
-    deleted.
+    """Back up and save. If it is certain that nothing was written, since another writer was faster or
+    the write was refused, the backup is deleted: a rollback would take it for a change.
     """
     noted = len(journal.written)
     backup = write_backup(reconciler.backup(live, plan), params)
     journal.backups += [backup] if backup else []
-    saved = reconciler.save(live, plan, journal.written)
+    try:
+        saved = reconciler.save(live, plan, journal.written)
+    except TaskError:  # any other exception may have come after the write
+        _delete_unused(backup, journal, noted)
+        raise
+    _delete_unused(backup, journal, noted)
+    return saved
+
+
+def _delete_unused(backup: Json, journal: Journal, noted: int) -> None:
+    """Delete the last backup if nothing was noted as written since."""
     if backup and len(journal.written) == noted:
         delete_backup(journal.backups.pop())
-    return saved
 
 
 def _read_back(reconciler: Reconciler[t.Any], unconfirmed: Unconfirmed) -> tuple[Live, Plan]:

@@ -295,8 +295,8 @@ def check_writable(backup: Backup | None, params: t.Mapping[str, t.Any]) -> None
 
 
 def delete_backup(backup_file: t.Mapping[str, str]) -> None:
-    """Delete the backup of a document that was not replaced after all. An error is ignored, since a
-    superfluous backup does no harm.
+    """Delete the backup of a document that was not replaced after all. An error is ignored, since why
+    it was not replaced matters more.
     """
     if backup_file:
         with contextlib.suppress(OSError):

@@ -72,7 +72,7 @@ class Scripted(Reconciler[State]):
         self,
         found: t.Sequence[str],
         folder: Path,
-        saves: t.Sequence[Saved | Exception] = (),
+        saves: t.Sequence[Saved | BaseException] = (),
         refusal: TaskError | None = None,
     ) -> None:
         self._found, self._saves, self._refusal = list(found), list(saves), refusal
@@ -108,7 +108,8 @@ class Scripted(Reconciler[State]):
             pass
         if self._saves:
             saved = self._saves.pop(0)
-            if isinstance(saved, Exception):
+            if isinstance(saved, BaseException):
+                written += ["possibly"] if saved is NO_ANSWER else []
                 raise saved
         else:
             saved = WRITTEN
@@ -284,6 +285,26 @@ def test_each_replaced_document_is_backed_up(tmp_path: Path, params: Json) -> No
     assert len(files) == 2
     assert plan.result["backup_file"] == files[-1]
     assert plan.before == OLD, "what was there first"
+
+
+NO_ANSWER = TaskError("No answer.")
+AFTER_ERRORS: dict[str, tuple[BaseException, list[str]]] = {
+    "a refusal": (TaskError("Denied."), []),
+    "of unknown outcome": (NO_ANSWER, [OLD]),
+    "a bug": (KeyError("Statement"), [OLD]),
+    "an interruption": (KeyboardInterrupt(), [OLD]),
+}
+
+
+@pytest.mark.parametrize("case", AFTER_ERRORS)
+def test_a_backup_is_kept_of_what_may_be_replaced(tmp_path: Path, params: Json, case: str) -> None:
+    """A rollback would take that of a refused write for a change."""
+    error, kept = AFTER_ERRORS[case]
+    reconciler, journal = Scripted([OLD], tmp_path, [error]), Journal()
+    live = reconciler.load()
+    with pytest.raises((TaskError, KeyError, KeyboardInterrupt)):
+        execute(reconciler, live, reconciler.plan(live), params, False, journal)
+    assert (backups(tmp_path), len(journal.backups)) == (kept, len(kept))
 
 
 ERRORS = {
