@@ -110,17 +110,11 @@ class InstanceProfileReconciler(Reconciler[LiveProfile]):
         profile = self._iam.instance_profile(self.name)
         if not instance_profile_plan.holds(profile, self.role):
             profile = self._registered_profile() or profile
+        role_arn = self._role_arn(profile)
         name = profile["InstanceProfileName"] if profile else self.name
-        # The lock is one for each account.
-        resource = f"instance profile {name} in account {self._account_id or 'of the caller'}"
-        if self._state == "absent":
-            known = profile is not None or self.role.arn is not None
-            return LiveProfile(
-                resource, profile, str(self.role) if known else self._live_role_arn()
-            )
-        if instance_profile_plan.holds(profile, self.role):
-            return LiveProfile(resource, profile)
-        return LiveProfile(resource, profile, self._live_role_arn())
+        # The same lock for all that write to it, however they name the role and the account.
+        account_id = account_of(profile["Arn"] if profile else str(role_arn))
+        return LiveProfile(f"instance profile {name} in account {account_id}", profile, role_arn)
 
     def plan(self, live: LiveProfile) -> Plan:
         """Plan the profile. Its ARN is in the result, even if the profile does not exist yet."""
@@ -185,6 +179,14 @@ class InstanceProfileReconciler(Reconciler[LiveProfile]):
 
     def _is_usable(self) -> bool:
         return instance_profile_plan.holds(self._iam.instance_profile(self.name), self.role)
+
+    def _role_arn(self, profile: t.Mapping[str, t.Any] | None) -> str | None:
+        """The ARN of the wanted role; ``None`` if a profile that is needed says it."""
+        if self._state == "absent" and (profile is not None or self.role.arn is not None):
+            return str(self.role)
+        if self._state == "present" and instance_profile_plan.holds(profile, self.role):
+            return None
+        return self._live_role_arn()
 
     def _live_role_arn(self) -> str:
         return str(live_role(self._iam, self.role, self._account_id)["Arn"])
