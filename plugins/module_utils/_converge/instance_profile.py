@@ -146,13 +146,7 @@ class InstanceProfileReconciler(Reconciler[LiveProfile]):
             path = "/" + plan.after["arn"].partition("/")[2].removesuffix(self.name)
             self._iam.create_instance_profile(self.name, path)
             written.append(f"instance profile {self.name}")
-        try:
-            self._iam.add_role_to_instance_profile(self.role.name, self.name)
-        except AwsError as error:
-            # The response to an earlier attempt was lost, or a task for another cloud was faster:
-            # then the profile contains the role.
-            if error.code != "LimitExceeded" or not self._is_usable():
-                raise
+        self._add_role(is_new=plan.before is None)
         written.append(f"role {self.role.name} in instance profile {self.name}")
         return Saved()
 
@@ -176,6 +170,23 @@ class InstanceProfileReconciler(Reconciler[LiveProfile]):
         found = self._iam.instance_profile(name) if name else None
         is_right = found and found["Arn"] == arn and instance_profile_plan.holds(found, self.role)
         return found if is_right else None
+
+    def _add_role(self, is_new: bool) -> None:
+        """Put the role into the profile. One that was just created may not be known everywhere yet."""
+        refusals: list[AwsError] = []
+        for _attempt in backoff(_USABLE_SECONDS, clock=self._clock):
+            try:
+                self._iam.add_role_to_instance_profile(self.role.name, self.name)
+                return
+            except AwsError as error:
+                # The response to an earlier attempt was lost, or a task for another cloud was
+                # faster: then the profile contains the role.
+                if error.code == "LimitExceeded" and self._is_usable():
+                    return
+                refusals.append(error)
+                if not is_new or error.code != "NoSuchEntity":
+                    break
+        raise refusals[-1]
 
     def _is_usable(self) -> bool:
         return instance_profile_plan.holds(self._iam.instance_profile(self.name), self.role)
