@@ -75,6 +75,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principa
     aws_principals,
     dangling_error,
     document_unique_ids,
+    unique_ids_of,
 )
 
 _DENIED = ("AccessDenied", "AccessDeniedException")
@@ -140,6 +141,7 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
 
     def load(self) -> LiveBucketPolicy:
         """The live bucket policy, and the roles as far as the plan needs them."""
+        self._iam.outdate_principals()
         document = self._read()
         needs_ids = document_unique_ids(document) or "userid" in compact_json(document).lower()
         roles = {
@@ -174,7 +176,8 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
 
     def principals(self, *documents: Document) -> t.Mapping[str, str]:
         """The principals of the bucket's account."""
-        return self._iam.principals() if any(map(document_unique_ids, documents)) else {}
+        ids = unique_ids_of(documents)
+        return self._iam.principals(ids) if ids else {}
 
     def owner_of(self, live: LiveBucketPolicy) -> str:
         """The account that must own the bucket."""

@@ -61,8 +61,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
     parse_policy,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import (
-    document_unique_ids,
     refuse_dangling,
+    unique_ids_of,
 )
 
 
@@ -89,6 +89,7 @@ class TrustPolicyStore(PolicyStore[LiveTrust]):
 
     def load(self) -> LiveTrust:
         """The live trust policy."""
+        self._iam.outdate_principals()
         role = live_role(self._iam, self._role, self._account_id)
         resource = f"trust policy of {role['Arn']}"
         document = parse_policy(
@@ -102,7 +103,8 @@ class TrustPolicyStore(PolicyStore[LiveTrust]):
 
     def principals(self, *documents: Document) -> t.Mapping[str, str]:
         """The principals of the role's account."""
-        return self._iam.principals() if any(map(document_unique_ids, documents)) else {}
+        ids = unique_ids_of(documents)
+        return self._iam.principals(ids) if ids else {}
 
     def owner_of(self, live: LiveTrust) -> str:
         """The account of the role."""
@@ -116,6 +118,7 @@ class TrustPolicyStore(PolicyStore[LiveTrust]):
     def guard(self, live: LiveTrust, plan: Plan) -> None:
         """Neither a role of AWS nor a policy that names deleted principals can be changed."""
         refuse_reserved(live.role_arn)
+        self._iam.outdate_principals()
         refuse_dangling(plan.after, live.resource, self._iam.principals)
 
 

@@ -71,15 +71,23 @@ def document_unique_ids(document: Document) -> set[str]:
     return {found for raw in statements_of(document) for found in statement_unique_ids(raw)}
 
 
+def unique_ids_of(documents: t.Iterable[Document]) -> set[str]:
+    """The principals of documents that AWS shows as unique ids."""
+    return {found for document in documents for found in document_unique_ids(document)}
+
+
 def refuse_dangling(
-    document: Document, name: str, principals: t.Callable[[], t.Mapping[str, str]]
+    document: Document,
+    name: str,
+    principals: t.Callable[[t.Collection[str]], t.Mapping[str, str]],
 ) -> None:
     """Raise if a statement names a principal that does not exist (any more): AWS would reject the
     whole policy.
     """
-    if not document_unique_ids(document):
+    ids = document_unique_ids(document)
+    if not ids:
         return
-    known = principals()
+    known = principals(ids)
     for index, raw in enumerate(statements_of(document)):
         deleted = [found for found in statement_unique_ids(raw) if found not in known]
         if deleted:

@@ -81,10 +81,10 @@ def test_a_policy_is_refused_for_the_principals_that_are_gone(
 ) -> None:
     assert document_unique_ids(document) == ids
     if not gone:
-        refuse_dangling(document, "trust policy of ray", lambda: LIVE)
+        refuse_dangling(document, "trust policy of ray", lambda _ids: LIVE)
         return
     with pytest.raises(RefusedError, match=statement) as caught:
-        refuse_dangling(document, "trust policy of ray", lambda: LIVE)
+        refuse_dangling(document, "trust policy of ray", lambda _ids: LIVE)
     assert "trust policy of ray" in caught.value.message
     assert gone[0] in caught.value.message
     assert caught.value.details["principals"] == gone
@@ -92,7 +92,7 @@ def test_a_policy_is_refused_for_the_principals_that_are_gone(
 
 
 def test_the_account_is_not_read_where_no_principal_is_shown_by_a_unique_id() -> None:
-    def principals() -> t.Mapping[str, str]:
+    def principals(ids: t.Collection[str]) -> t.Mapping[str, str]:
         raise AssertionError("The account was asked.")
 
     refuse_dangling(policy(TRUST_LAMBDA), "trust policy of ray", principals)
