@@ -139,10 +139,19 @@ class Api:
         body: JsonObject | None = None,
         *,
         repeatable: bool,
+        overwrites: bool = False,
     ) -> JsonObject:
-        """One call. ``repeatable``: it is harmless to send it again where its outcome is unknown."""
+        """One call. ``repeatable``: it is harmless to send it again where its outcome is unknown.
+        ``overwrites``: it is never sent again, since the caller has to read first what it replaces.
+        """
         answer = self._answer(
-            method, path, query or {}, body, self._allowance(), repeatable=repeatable
+            method,
+            path,
+            query or {},
+            body,
+            self._allowance(),
+            repeatable=repeatable,
+            overwrites=overwrites,
         )
         return self._document(method, path, answer)
 
@@ -174,6 +183,7 @@ class Api:
         allowance: Allowance,
         *,
         repeatable: bool,
+        overwrites: bool = False,
     ) -> Answer:
         """The answer of a call that was done, after as many attempts as are harmless, may succeed,
         and are within the limits.
@@ -188,7 +198,8 @@ class Api:
                 return answer
             pause = answer.pause(attempt, self._jitter())
             if (
-                attempt == (_ATTEMPTS if self._has_answered else _FIRST_ATTEMPTS)
+                overwrites
+                or attempt == (_ATTEMPTS if self._has_answered else _FIRST_ATTEMPTS)
                 or not answer.is_transient(repeatable)
                 or pause > allowance.seconds_left()
             ):

@@ -172,12 +172,12 @@ class AnyscaleClient:
         return {**spec, "dataplane_iam_mapping": mapping}
 
     def put_deployment_config(self, cloud_id: str, resource_id: str, spec: JsonObject) -> None:
-        """Replace the config of a resource of a cloud: what the spec lacks goes. A call whose outcome
-        is unknown is not sent again, since another writer may have written meanwhile. The service
-        does not check that the cloud has the resource.
+        """Replace the config of a resource of a cloud: what the spec lacks goes. A call that failed is
+        not sent again, since another writer may have written meanwhile. The service does not check
+        that the cloud has the resource.
         """
         path = _deployment_config(cloud_id, resource_id)
-        self.api.call("PUT", path, body={"spec": spec}, repeatable=False)
+        self.api.call("PUT", path, body={"spec": spec}, repeatable=False, overwrites=True)
 
     def iam_mapping(self, cloud_id: str, resource_id: str) -> JsonObject:
         """The Cloud IAM mapping of a resource, as in its config."""

@@ -887,19 +887,20 @@ class TestConfigOfAResource:
         script = Script(Call("PUT", self.PATH, answer={}, body={"spec": self.SPEC}))
         script.client().put_deployment_config("cld_x", "cldrsrc_x", self.SPEC)
 
-    @pytest.mark.parametrize("status", [500, 502, 503, 504])
-    def test_what_may_have_been_written_is_not_sent_again(self, status: int) -> None:
+    @pytest.mark.parametrize(
+        ("outcome", "error"),
+        [
+            *[({"status": status}, f"HTTP {status}") for status in (429, 500, 502, 503, 504)],
+            *[({"raises": unsent}, "no answer") for unsent in UNSENT.values()],
+        ],
+        ids=str,
+    )
+    def test_a_write_that_failed_is_not_sent_again(self, outcome: t.Any, error: str) -> None:
         """Another writer may have written since: the caller looks first."""
-        script = Script(Call("PUT", self.PATH, status, {"error": {"detail": "x"}}))
-        with pytest.raises(AnyscaleError, match=f"HTTP {status}"):
+        script = Script(Call("PUT", self.PATH, **outcome))
+        with pytest.raises(AnyscaleError, match=error):
             script.client().put_deployment_config("cld_x", "cldrsrc_x", self.SPEC)
         assert script.waits == []
-
-    def test_what_was_refused_as_one_too_many_is_sent_again(self) -> None:
-        refused = Call("PUT", self.PATH, 429, headers={"Retry-After": "3"})
-        script = Script(refused, Call("PUT", self.PATH, answer={}))
-        script.client().put_deployment_config("cld_x", "cldrsrc_x", self.SPEC)
-        assert len(script.waits) == 1
 
     @pytest.mark.parametrize(
         ("level", "expected"), [("owner", "owner"), ("collaborator", "collaborator"), (None, None)]
