@@ -37,6 +37,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.bound
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.joint_plan import (
     by_document,
     plan_together,
+    refuse_different_places,
     refuse_with_others_of_role,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import (
@@ -101,6 +102,7 @@ class Planner:
         if self._binding is not None:
             refuse_unplanned(clouds, self._binding)
         for resources in by_document(resources_in(STAGES, clouds)):
+            refuse_different_places(resources)
             plan_together(resources)
         if self._state == "absent":
             refuse_with_others_of_role(clouds)

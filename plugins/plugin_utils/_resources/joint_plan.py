@@ -10,6 +10,7 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import dataclasses
+import os
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
@@ -20,7 +21,18 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy
     LivePolicy,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import Live
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    PREFIX,
+    CloudSettings,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    RefusedError,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
+    backup_directory,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.lock import lock_directory
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import (
     Cloud,
     Resource,
@@ -28,6 +40,13 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resou
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import SHARED
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
+
+# Where the backup and the lock of a cloud's documents are, and what tells whether that is the same place.
+_PLACES: dict[str, t.Callable[[CloudSettings], str | None]] = {
+    "backup_dir": lambda settings: os.path.normpath(backup_directory(settings.backup_dir)),
+    "backup_key": lambda settings: settings.backup_key,
+    "lock_dir": lambda settings: os.path.normpath(lock_directory(settings.lock_dir)),
+}
 
 
 def by_document(resources: t.Iterable[Resource]) -> t.Iterable[list[Resource]]:
@@ -38,6 +57,28 @@ def by_document(resources: t.Iterable[Resource]) -> t.Iterable[list[Resource]]:
     for resource in resources:
         documents.setdefault(t.cast(Live, resource.live).resource, []).append(resource)
     return documents.values()
+
+
+def refuse_different_places(resources: t.Sequence[Resource]) -> None:
+    """Refuse the clouds of a document that differ in where its backup or its lock is, also those in
+    sync. What is written for all of them has one backup and one lock: a cloud with others would find no
+    backup in its directory, and share no lock with a run for it alone.
+    """
+    clouds = list(dict.fromkeys(cloud for one in resources for cloud in one.clouds))
+    clouds = [cloud for cloud in clouds if not cloud.error]
+    if len(clouds) < 2:
+        return
+    with refusing(clouds):
+        for name, place_of in _PLACES.items():
+            concerned = [cloud for cloud in clouds if cloud.settings.backup or name == "lock_dir"]
+            if len({place_of(cloud.settings) for cloud in concerned}) > 1:
+                names = summarize_names([cloud.name for cloud in concerned])
+                document = t.cast(Live, resources[0].live).resource
+                raise InputError(
+                    f"{names} have the {document} in common, and differ in {PREFIX}{name}. What is "
+                    "written for all of them has one backup and one lock.",
+                    "Set it to the same for these clouds.",
+                )
 
 
 def plan_together(resources: t.Sequence[Resource]) -> None:

@@ -869,6 +869,44 @@ def test_a_write_that_fails_is_the_last_one_of_its_cloud(
     assert [one.plan.changed for one in own] == [True] * (len(before) - 1) + [False]
 
 
+PLACES: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str]] = {
+    "other backups": ({"backup_dir": "/one"}, {"backup_dir": "/two"}, "cloud_iam_backup_dir"),
+    "another key": ({"backup_key": "k" * 16}, {"backup_key": "o" * 16}, "cloud_iam_backup_key"),
+    "a key of one": ({"backup_key": "k" * 16}, {}, "cloud_iam_backup_key"),
+    "other locks": ({"lock_dir": "/one"}, {"lock_dir": "/two"}, "cloud_iam_lock_dir"),
+    "other locks, without backups": (
+        {"lock_dir": "/one", "backup": False},
+        {"lock_dir": "/two", "backup": False},
+        "cloud_iam_lock_dir",
+    ),
+    "other backups, of which one is not made": (
+        {"backup_dir": "/one"},
+        {"backup_dir": "/two", "backup": False},
+        "",
+    ),
+    "the same in other words": ({"lock_dir": "/one/"}, {"lock_dir": "/one"}, ""),
+}
+
+
+@pytest.mark.parametrize("case", PLACES)
+@pytest.mark.parametrize("connection", [{}, {"profile": "b"}], ids=["alike", "each its own way"])
+def test_clouds_of_one_document_have_one_backup_and_one_lock(
+    case: str, connection: dict[str, str], tmp_path: Path
+) -> None:
+    """Also those that are in sync: a later run writes for all of them."""
+    one, other, variable = PLACES[case]
+    clouds = [
+        cloud_of("a", tmp_path, bucket="data", **one),
+        cloud_of("b", tmp_path, bucket="data", connection=connection, **other),
+        cloud_of("c", tmp_path, bucket="else", **other),
+    ]
+    engine_of(World(bucket__data=["b"]), stages=["bucket"]).plan(clouds)
+    assert list(failures(clouds)) == (["a", "b"] if variable else [])
+    for message in failures(clouds).values():
+        assert all(text in message for text in ("a, b", "bucket data", variable))
+        assert not any(value in message for value in ("k" * 16, "o" * 16))
+
+
 def test_who_failed_before_wants_nothing_of_a_shared_resource(tmp_path: Path) -> None:
     """It is written for the others, without it."""
     world = World()
