@@ -37,9 +37,12 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.parts im
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.registered_roles import (
     read_for_notices,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.held import Held
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.settings_digest import (
     digests_of,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import StateFile
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.next_plays import pass_on
@@ -51,6 +54,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.store
     OPTION as PLAN_OPTION,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.joint_reconciler import (
+    Withheld,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.services import Services
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import PASS_ROLE
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
@@ -175,6 +181,7 @@ class ActionModule(FleetAction):
             threads=arguments["threads"],
             keeps_documents=options.check_mode or options.diff,
             binding=plan.binding if plan else None,
+            withheld=_withheld(folder),
         )
         feed = Feed(folder.create(), display.display)
         run = Run(engine, options, clouds, feed, plan.recorder if plan else None)
@@ -187,6 +194,14 @@ class ActionModule(FleetAction):
 def _stages() -> list[str]:
     """The parts that the tags of the command line choose."""
     return chosen_stages(context.CLIARGS.get("tags"), context.CLIARGS.get("skip_tags"))
+
+
+def _withheld(folder: RunFolder) -> Withheld | None:
+    """Which clouds the run loses before it writes for them, if it is one of heal."""
+    healing = folder.read("healing")
+    if not healing:
+        return None
+    return Held(folder.token, StateFile(healing["state_dir"], Rules())).withheld
 
 
 def _facts(run: Run) -> Json:

@@ -62,7 +62,7 @@ _RULES = {
     "argument_spec": {
         "step": {
             "type": "str",
-            "choices": ["begin", "finish", "onboarded", "forget"],
+            "choices": ["begin", "finish", "onboarded", "forget", "forgotten"],
             "required": True,
         },
         "clouds": {"type": "list", "elements": "dict", "default": []},
@@ -129,8 +129,11 @@ class ActionModule(FleetAction):
             found = take(run, state, scope, touched, invocation)
         if found["retried"]:
             display.display(messages.tried_again(found["retried"]))
+        folder = RunFolder(run)
         # What the run ends with if it has no clouds.
-        RunFolder(run).write("selection", {"none": closing})
+        folder.write("selection", {"none": closing})
+        if not is_check:  # whose clouds are noted as the run's
+            folder.write("healing", {"state_dir": state.directory})
         warnings = messages.not_rolled_out(changed, how_to_onboard(changed, invocation))
         return {
             "run": run,
@@ -164,14 +167,15 @@ def _onboarded(state: StateFile, run: str, hostvars: t.Any) -> Json:
         return {}
     outcomes = outcomes_of_run(folder, of_run["left_to_tasks"], hostvars, False)
     settings = folder.read("settings", {})
-    return {"warnings": note_onboarded(state, outcomes, settings, of_run["began"])}
+    invocation = invocation_of(context.CLIARGS, hostvars["localhost"])
+    return {"warnings": note_onboarded(state, outcomes, settings, of_run["began"], invocation)}
 
 
 def _forget(state: StateFile, arguments: Json) -> Json:
-    """Let no event heal clouds any more."""
+    """Let no event heal clouds any more, which is told before they are offboarded, and not again after."""
     clouds = arguments["hosts"]
     found = forget(state, clouds)
-    if clouds and not found.get("warnings"):
+    if arguments["step"] == "forget" and clouds and not found.get("warnings"):
         # Who has never named the directory may never have healed anything.
         tell = display.display if arguments["state_dir"] else display.v
         tell(messages.forgotten(found["forgotten"], len(clouds), state.directory))

@@ -24,6 +24,9 @@ description:
   - With O(rings), O(canary_percent) or O(serial), the clouds that need changes are converged in batches,
     one after the other. All hosts are planned before the first batch, and those of a batch again before it
     begins.
+  - In a run that M(rayfleet.anyscale.fleet_healing) has begun, it is asked before each write whether the
+    run still has the clouds. Nothing more is written for a host that was offboarded or rolled back
+    meanwhile, or that another run has taken, and it fails.
   - The task requires C(run_once=true).
   - The task does not fail for what happens to a cloud, so that the run continues for the others.
     M(rayfleet.anyscale.fleet_outcome_info) returns the outcome of each cloud, and fails for those

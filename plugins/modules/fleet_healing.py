@@ -20,10 +20,13 @@ description:
     O(longest_wait_seconds) at most. A later run takes what it left then, which is a warning.
   - With O(step=onboarded), notes the clouds that a run of the playbook onboard has converged, if it ran
     with all tags, each with a digest of its settings. What was pending of them before that run is
-    done. If the state cannot be used, this is a warning.
+    done. Clouds that O(step=forget) or O(step=forgotten) has forgotten since that run began are not
+    noted, which is a warning. If the state cannot be used, this is a warning too.
   - With O(step=forget), nothing that is pending of O(hosts) is done later, and no event heals them,
-    because they are going to be offboarded, or documents of them restored. If the state cannot be
-    used, this is a warning.
+    because they are going to be offboarded, or documents of them restored. A run of heal that has
+    taken one of them fails for it before its next write. With O(step=forgotten), the same at the end of
+    such a run, for what a run of onboard has noted meanwhile. If the state cannot be used, this is a
+    warning.
   - With O(only_onboarded=true), clouds that are not noted as onboarded are left, and named. Those whose
     settings were changed since are left with a warning, and what is pending of them stays so. Those whose
     variables have an error are taken, so that the run fails for them with it.
@@ -42,9 +45,9 @@ description:
 options:
   step:
     description: Whether a run begins or has ended, a run of onboard has converged clouds, or the operator
-      decides otherwise.
+      decides otherwise, or has.
     type: str
-    choices: [begin, finish, onboarded, forget]
+    choices: [begin, finish, onboarded, forget, forgotten]
     required: true
   clouds:
     description: The RV(rayfleet.anyscale.event_clouds_info#module:clouds) of the events, for
@@ -53,7 +56,7 @@ options:
     elements: dict
     default: []
   hosts:
-    description: The clouds, for O(step=forget).
+    description: The clouds, for O(step=forget) and O(step=forgotten).
     type: list
     elements: str
     default: []
@@ -201,7 +204,7 @@ not_rolled_out:
   sample: []
 forgotten:
   description: The clouds among O(hosts) of which something was remembered, and is no longer.
-  returned: O(step=forget)
+  returned: O(step=forget) and O(step=forgotten)
   type: list
   elements: str
   sample: [vision-prod]

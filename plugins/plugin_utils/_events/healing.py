@@ -18,7 +18,7 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 # More documents of one cloud than it has are converged all the same: a run converges all of them.
 _MOST_DOCUMENTS = 64
 _LONGEST_TEXT = 200
@@ -47,8 +47,8 @@ class Healing:
     """The state of all clouds. ``state`` is JSON, and has only clouds with something to remember."""
 
     def __init__(self, state: Json | None = None, rules: Rules | None = None) -> None:
-        nothing: Json = {"schema_version": SCHEMA_VERSION, "clouds": {}, "onboarded": {}}
-        self.state: Json = state or nothing
+        parts: Json = {"clouds": {}, "onboarded": {}, "forgotten": {}}
+        self.state: Json = state or {"schema_version": SCHEMA_VERSION, **parts}
         self._rules = rules or Rules()
 
     def note(self, cloud: str, document: str, now: float) -> None:
@@ -65,20 +65,33 @@ class Healing:
         first = pending.get(document, {"first": now})["first"]
         pending[document] = {"first": min(first, now), "last": now}
 
-    def note_onboarded(self, clouds: t.Mapping[str, str], began: float, now: float) -> None:
-        """A run of onboard has converged clouds, and with them what changed before it began.
+    def note_onboarded(
+        self, clouds: t.Mapping[str, str], began: float, now: float
+    ) -> dict[str, str]:
+        """A run of onboard has converged clouds, and with them what changed before it began. Returns
+        those that are noted: not those that the operator has decided otherwise on since.
 
         clouds: the digest of the settings that each of them was converged with.
         """
-        for name, settings in clouds.items():
+        noted = {
+            name: settings
+            for name, settings in clouds.items()
+            if not self._is_forgotten_since(began, name, now)
+        }
+        for name, settings in noted.items():
+            before = self.state["onboarded"].get(name, {}).get("settings")
             self.state["onboarded"][name] = {"at": now, "settings": settings}
+            self.state["forgotten"].pop(name, None)
             if cloud := self._clouds.get(name):
+                if settings != before and cloud["in_flight"]:  # that run would undo this one
+                    _give_back(cloud)
                 pending = cloud["pending"]
                 cloud["pending"] = {
-                    document: noted for document, noted in pending.items() if noted["last"] >= began
+                    document: seen for document, seen in pending.items() if seen["last"] >= began
                 }
                 cloud["retry"] = cloud["retry"] if cloud["pending"] else None
         self._drop_empty()
+        return noted
 
     def claim(self, run: str, now: float, among: t.Container[str] | None = None) -> Claim:
         """Take the clouds that are due for a run, which no other run takes until it has ended.
@@ -110,6 +123,16 @@ class Healing:
         self._drop_empty()
         return Claim({} if too_many else due, stopped, min(waits) if waits else None, too_many)
 
+    def lost(self, run: str, clouds: t.Iterable[str]) -> dict[str, bool]:
+        """Those of the clouds that a run has taken, and may write nothing for any more; whether because
+        the operator has decided otherwise, or else since another run has converged them, or may.
+        """
+        return {
+            name: name in self.state["forgotten"]
+            for name in clouds
+            if not _has(run, self._clouds.get(name, _new_cloud()))
+        }
+
     def finish(
         self, run: str, changed: t.Collection[str], done: t.Collection[str], now: float
     ) -> dict[str, float]:
@@ -118,10 +141,9 @@ class Healing:
         """
         retries = {}
         for name, cloud in self._clouds.items():
-            flight = cloud["in_flight"]
-            if not flight or flight["run"] != run:
+            if not _has(run, cloud):
                 continue
-            cloud["in_flight"] = None
+            flight, cloud["in_flight"] = cloud["in_flight"], None
             for document in flight["documents"] if name in changed else ():
                 cloud["heals"].setdefault(document, []).append(now)
             if name in done:
@@ -131,12 +153,14 @@ class Healing:
         self._drop_empty()
         return retries
 
-    def forget(self, clouds: t.Iterable[str]) -> list[str]:
-        """The operator has decided otherwise on clouds than what was pending of them would do, and no
-        event is to undo that. Returns those of which something was remembered.
+    def forget(self, clouds: t.Iterable[str], now: float) -> list[str]:
+        """The operator has decided otherwise on clouds than what was pending of them would do, and neither
+        an event, nor a run that has begun, is to undo that. Returns those of which something was
+        remembered.
         """
-        onboarded = self.state["onboarded"]
-        return [name for name in clouds if any([self._clouds.pop(name, 0), onboarded.pop(name, 0)])]
+        onboarded, names = self.state["onboarded"], list(clouds)
+        self.state["forgotten"] |= dict.fromkeys(names, now)
+        return [name for name in names if any([self._clouds.pop(name, 0), onboarded.pop(name, 0)])]
 
     @property
     def onboarded(self) -> t.KeysView[str]:
@@ -178,13 +202,17 @@ class Healing:
     def _cloud(self, name: str) -> Json:
         return self._clouds.setdefault(name, _new_cloud())
 
+    def _is_forgotten_since(self, began: float, name: str, now: float) -> bool:
+        """Whether the operator has decided otherwise on a cloud since a run began."""
+        forgotten = self.state["forgotten"]
+        if name not in forgotten:
+            return False
+        forgotten[name] = min(forgotten[name], now)  # if a clock was set back
+        return bool(forgotten[name] >= began)
+
     def _more_than_a_run_takes(self, run: str, due: t.Iterable[str]) -> list[str]:
         """What is due, with what the run has already, if that is too much. It is given back then."""
-        held = [
-            name
-            for name, cloud in self._clouds.items()
-            if cloud["in_flight"] and cloud["in_flight"]["run"] == run
-        ]
+        held = [name for name, cloud in self._clouds.items() if _has(run, cloud)]
         clouds = [*held, *due]
         if len(clouds) <= self._rules.max_clouds:
             return []
@@ -248,6 +276,11 @@ class Healing:
     def _drop_empty(self) -> None:
         for name in [name for name, cloud in self._clouds.items() if not any(cloud.values())]:
             del self._clouds[name]
+
+
+def _has(run: str, cloud: Json) -> bool:
+    """Whether a run has taken a cloud, and no other one since."""
+    return bool(cloud["in_flight"] and cloud["in_flight"]["run"] == run)
 
 
 def _give_back(cloud: Json) -> None:

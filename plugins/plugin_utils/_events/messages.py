@@ -108,6 +108,35 @@ def left_as_it_is(stopped: Json, rules: Rules, how_to_onboard: str) -> str:
     )
 
 
+def lost(is_forgotten: bool) -> tuple[str, str]:
+    """Of a cloud that a run has taken, and may write nothing for any more; and what to do."""
+    if is_forgotten:
+        return (
+            "This cloud was offboarded or rolled back after this run of heal had taken it, so that the "
+            "run writes nothing more for it.",
+            "To have events heal it again, onboard it.",
+        )
+    return (
+        "A run of onboard has converged this cloud with other variables, or another run of heal has taken "
+        "it, after this one had, so that this one writes nothing more for it.",
+        "If runs take longer than heal_run_seconds, set that to more.",
+    )
+
+
+def forgotten_since(names: t.Sequence[str], how_to_onboard: str) -> list[str]:
+    """The warning of clouds that a run of onboard has converged, and that no event is to heal all the
+    same, if there are any.
+    """
+    if not names:
+        return []
+    was, it = ("was", "it") if len(names) == 1 else ("were", "them")
+    return [
+        f"{counted(len(names), 'cloud')} {was} offboarded or rolled back while this run was going on, so "
+        f"that no event heals {it}: {summarize_names(names)}. To converge {it} again, and have events heal "
+        f"{it}: {how_to_onboard}"
+    ]
+
+
 def not_noted(error: Exception) -> str:
     """The warning of a run of onboard that cannot let events heal its clouds."""
     return f"{error} No event heals the clouds of this run, until a run of onboard can note them."

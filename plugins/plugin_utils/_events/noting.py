@@ -18,7 +18,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds i
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events import messages
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import StateFile
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.times import utc
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import Invocation
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import CHANGED, IN_SYNC
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import how_to_onboard
 
 Json = dict[str, t.Any]
 Outcomes = t.Mapping[str, Json]
@@ -39,7 +41,11 @@ def healed_of(outcomes: Outcomes) -> list[str]:
 
 
 def note_onboarded(
-    state: StateFile, outcomes: Outcomes, settings: t.Mapping[str, str], began: float
+    state: StateFile,
+    outcomes: Outcomes,
+    settings: t.Mapping[str, str],
+    began: float,
+    invocation: Invocation,
 ) -> list[str]:
     """Let events heal the clouds that a run of onboard has converged, to what it converged them to. What
     cannot be noted is said, and fails no onboarding.
@@ -53,21 +59,22 @@ def note_onboarded(
         return []
     try:
         with state.update() as healing:
-            healing.note_onboarded(converged, began, time.time())
+            noted = healing.note_onboarded(converged, began, time.time())
     except TaskError as error:
         return [messages.not_noted(error)]
-    return []
+    left = [name for name in converged if name not in noted]
+    return messages.forgotten_since(left, how_to_onboard(left, invocation))
 
 
 def forget(state: StateFile, clouds: t.Sequence[str]) -> Json:
-    """Let no later run do what is pending of clouds, and no event heal them. What cannot be forgotten is
-    said, and keeps no cloud from being offboarded.
+    """Let no later run do what is pending of clouds, and no event heal them, and no run of onboard that
+    has begun change that. What cannot be forgotten is said, and keeps no cloud from being offboarded.
     """
-    if not state.exists or not clouds:
+    if not clouds:
         return {"forgotten": []}
     try:
         with state.update() as healing:
-            return {"forgotten": healing.forget(clouds)}
+            return {"forgotten": healing.forget(clouds, time.time())}
     except TaskError as error:
         return {"forgotten": [], "warnings": [messages.not_forgotten(error)]}
 

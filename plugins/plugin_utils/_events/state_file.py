@@ -59,6 +59,14 @@ class StateFile:
         with self._locked() as healing:
             return healing
 
+    def version(self) -> tuple[int, ...]:
+        """What another write of the state, which is another file, does not have; empty without a state."""
+        try:
+            found = os.stat(self._path)
+        except FileNotFoundError:
+            return ()
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
     @contextlib.contextmanager
     def update(self) -> t.Iterator[Healing]:
         """The state, for one run at a time; written at the end."""
@@ -105,12 +113,16 @@ def _is_state(state: t.Any) -> bool:
     """Whether a document has the shape of a state, down to its times."""
     if not isinstance(state, dict) or state.get("schema_version") != SCHEMA_VERSION:
         return False
-    clouds, onboarded = state.get("clouds"), state.get("onboarded")
+    clouds, onboarded, forgotten = (
+        state.get(part) for part in ("clouds", "onboarded", "forgotten")
+    )
     return (
         isinstance(clouds, dict)
         and all(map(_is_cloud, clouds.values()))
         and isinstance(onboarded, dict)
         and all(map(_is_onboarded, onboarded.values()))
+        and isinstance(forgotten, dict)
+        and all(map(_is_time, forgotten.values()))
     )
 
 

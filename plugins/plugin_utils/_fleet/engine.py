@@ -40,6 +40,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.joint
     predict_for_others,
     refuse_with_others_of_role,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.joint_reconciler import (
+    Withheld,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.kinds import KINDS
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import (
     Cloud,
@@ -68,11 +71,12 @@ class Engine:
         threads: int,
         keeps_documents: bool = True,
         binding: Binding | None = None,
+        withheld: Withheld | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """stages: the kinds of resources. keeps_documents: whether plans are needed with their
         documents, to predict or to display them. binding: the plan file without whose consent nothing
-        is written, if there is one.
+        is written, if there is one. withheld: asked before each write, if the run may lose clouds.
         """
         self._state = state
         # With state absent, first no new cluster starts with the role, then the role loses what
@@ -82,7 +86,7 @@ class Engine:
         # Called for each cloud that is planned, and that is written, from any thread.
         self.on_cloud: t.Callable[[Cloud], None] = lambda _cloud: None
         self._workers = Workers(threads)
-        self._writer = Writer(services, binding, keeps_documents, clock)
+        self._writer = Writer(services, binding, withheld, keeps_documents, clock)
         seconds = SETTLED_SECONDS if state == "present" else RESTORED_SECONDS
         self._confirmation = Confirmation(services, self._workers, self._writer, clock, seconds)
         self._planner = Planner(

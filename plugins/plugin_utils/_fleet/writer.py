@@ -33,6 +33,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.bound
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.done import Done
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.joint_reconciler import (
     JointReconciler,
+    Withheld,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.services import Services
@@ -46,9 +47,15 @@ class Writer:
     """Writes resources."""
 
     def __init__(
-        self, services: Services, binding: Binding | None, keeps_documents: bool, clock: Clock
+        self,
+        services: Services,
+        binding: Binding | None,
+        withheld: Withheld | None,
+        keeps_documents: bool,
+        clock: Clock,
     ) -> None:
         self._services = services
+        self._withheld = withheld
         self._binding = binding
         self._keeps_documents = keeps_documents
         self._clock = clock
@@ -86,8 +93,8 @@ class Writer:
     def reconciler_of(self, one: Done) -> Reconciler[t.Any]:
         """What writes a resource for all that want it."""
         reconciler: Reconciler[t.Any] = (
-            JointReconciler(one.resource, one.wanting, one.leave_out)
-            if len(one.wanting) > 1
+            JointReconciler(one.resource, one.wanting, one.leave_out, self._withheld)
+            if len(one.wanting) > 1 or self._withheld
             else one.resource.reconciler(one.wanting, fresh=True)
         )
         return bound(reconciler, self._binding, one) if self._binding else reconciler

@@ -17,6 +17,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
     Reconciler,
     Saved,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.joint_plan import (
     refuse_with_others_of_role,
@@ -27,11 +28,15 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resou
     refusing,
 )
 
+# Those of clouds that a run may write nothing for any more, and why.
+Withheld = t.Callable[[t.Sequence[Cloud]], t.Mapping[Cloud, TaskError]]
+
 
 class JointReconciler(Reconciler[t.Any]):
     """A resource and what several clouds want of it. Each cloud's guard judges what that cloud needs by
     itself, as it did when the run was planned: a cloud that is refused fails alone, and what it wants
-    is left out. With state absent, nothing is taken from a role that is also that of a refused cloud.
+    is left out. So does one for which the run may write nothing any more, whatever it needs. With state
+    absent, nothing is taken from a role that is also that of a refused cloud.
     """
 
     def __init__(
@@ -39,10 +44,12 @@ class JointReconciler(Reconciler[t.Any]):
         resource: Resource,
         clouds: t.Sequence[Cloud],
         leave_out: t.Callable[[t.Sequence[Cloud]], None],
+        withheld: Withheld | None = None,
     ) -> None:
         """leave_out: what to do with clouds that are refused. Raises if nothing is left to do."""
         self._resource = resource
         self._leave_out = leave_out
+        self._withheld = withheld
         self._own = {cloud: resource.reconciler([cloud], fresh=True) for cloud in clouds}
         self._put_together()
 
@@ -85,7 +92,12 @@ class JointReconciler(Reconciler[t.Any]):
         """Leave out the clouds whose own change is not possible or not permitted, and those that would
         take away what these need. Returns whether there are any.
         """
-        refused = [cloud for cloud in self._own if not self._is_permitted(cloud, live)]
+        withheld = self._withheld(list(self._own)) if self._withheld else {}
+        for cloud, error in withheld.items():
+            cloud.error = cloud.error or error
+        refused = [
+            cloud for cloud in self._own if cloud in withheld or not self._is_permitted(cloud, live)
+        ]
         if self._resource.state == "absent":
             refused += refuse_with_others_of_role(self._own, refused)
         if refused:

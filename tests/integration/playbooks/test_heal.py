@@ -101,12 +101,12 @@ class Fleet:
                 cloud["retry"]["at"] -= 300
         state.write_text(json.dumps(content))
 
-    def heal(self, *records: Json, **variables: t.Any) -> Run:
+    def heal(self, *records: Json, playbook: str = "heal", **variables: t.Any) -> Run:
         """A run as ansible-rulebook starts it."""
         events = {f"m_{number}": queued(bridged(one)) for number, one in enumerate(records)}
         path = self.folder / "event.json"
         path.write_text(json.dumps({"ansible_eda": {"events": events}, **QUICK, **variables}))
-        return run_playbook(self.sandbox, "heal", self.inventory, "-e", f"@{path}")
+        return run_playbook(self.sandbox, playbook, self.inventory, "-e", f"@{path}")
 
 
 def trust_event(account: str = VISION_ACCOUNT, **fields: t.Any) -> Json:
@@ -258,6 +258,23 @@ def test_changed_variables_are_not_rolled_out_by_an_event(fleet: Fleet) -> None:
     assert onboard.exit_status == 0, onboard.output
     fleet.break_trust()
     assert fleet.heal(trust_event()).counts["changed"] == 1
+
+
+def test_a_cloud_that_is_offboarded_while_a_run_has_it_stays_so(fleet: Fleet) -> None:
+    """The run writes nothing for it, and says why."""
+    fleet.break_trust()
+    plays = yaml.safe_load((ROOT / "playbooks/heal.yml").read_text())
+    forget = {"step": "forget", "hosts": ["speech"]}
+    meanwhile = {"rayfleet.anyscale.fleet_healing": forget, "run_once": True}
+    plays[0]["tasks"].insert(2, meanwhile)
+    playbook = fleet.folder / "heal.yml"
+    playbook.write_text(yaml.safe_dump(plays))
+    run = fleet.heal(trust_event(), playbook=str(playbook), heal_most=9)
+    assert (run.exit_status, run.writes) == (2, []), run.output
+    message = run.outcomes["speech"]["msg"]
+    assert message.startswith("This cloud was offboarded or rolled back after this run of heal had")
+    onboard = run_playbook(fleet.sandbox, "onboard", fleet.inventory, "-e", "fleet_clouds=speech")
+    assert onboard.exit_status == 0, onboard.output
 
 
 def test_a_cloud_with_an_invalid_variable_fails_with_the_reason(fleet: Fleet) -> None:

@@ -320,6 +320,36 @@ def test_what_was_offboarded_or_rolled_back_is_not_healed_again(runs: Runs) -> N
     assert runs.step("lab", "speech")["hosts"] == ["speech"]
 
 
+def test_what_onboard_found_while_it_was_offboarded_is_not_healed_either(fresh: Runs) -> None:
+    """It may have read the cloud before it was offboarded, and have noted it before that ended."""
+    fresh.step(step="forget", hosts=["lab"])
+    fresh.onboard({"lab": IN_SYNC})
+    told = list(fresh.told)
+    assert fresh.step(step="forgotten", hosts=["lab"], check=True) == {"forgotten": []}
+    assert fresh.step(step="forgotten", hosts=["lab"]) == {"forgotten": ["lab"]}
+    assert fresh.told == told
+    assert fresh.step("lab")["hosts"] == []
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["onboarded before", "new"])
+def test_a_run_of_onboard_that_ends_later_does_not_have_it_healed(
+    request: pytest.FixtureRequest, known: bool
+) -> None:
+    """The first run of all, too."""
+    runs: Runs = request.getfixturevalue("runs" if known else "fresh")
+    began = time.time()
+    runs.step(step="forget", hosts=["lab"])
+    found = runs.onboard({"lab": CHANGED, "speech": CHANGED}, began=began)
+    assert found["warnings"] == [
+        "1 cloud was offboarded or rolled back while this run was going on, so that no event heals it: "
+        "lab. To converge it again, and have events heal it: ansible-playbook "
+        "rayfleet.anyscale.onboard -e fleet_clouds=lab"
+    ]
+    assert runs.step("lab", "speech")["hosts"] == ["speech"]
+    assert runs.onboard({"lab": CHANGED})["warnings"] == []
+    assert runs.step("lab")["hosts"] == ["lab"]
+
+
 def test_the_clouds_come_in_the_order_of_the_play(runs: Runs) -> None:
     assert runs.step("lab", "speech")["hosts"] == ["speech", "lab"]
 
@@ -466,10 +496,13 @@ def test_a_state_that_cannot_be_used_keeps_no_cloud_from_being_offboarded(
     assert "A run of heal may converge these clouds again." in warning
 
 
-def test_forgetting_makes_no_state(fresh: Runs) -> None:
+def test_a_cloud_that_nothing_is_known_of_is_forgotten_too(fresh: Runs) -> None:
+    """A run of onboard may be about to note it. Without clouds, no state is made."""
+    assert fresh.step(step="forget", hosts=[]) == {"forgotten": []}
+    assert not Path(fresh.directory).exists()
     assert fresh.step(step="forget", hosts=["lab"]) == {"forgotten": []}
     assert f"healing forgets 0 of 1 cloud, in {fresh.directory}" in fresh.told[-1]
-    assert not Path(fresh.directory).exists()
+    assert '"forgotten": {"lab": ' in fresh.state
 
 
 def test_the_end_of_a_preview_notes_nothing(runs: Runs) -> None:

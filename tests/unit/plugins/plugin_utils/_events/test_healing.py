@@ -109,8 +109,65 @@ def test_what_is_onboarded_and_what_is_no_longer() -> None:
     healing.note_onboarded(dict.fromkeys("abc", "x"), began=30, now=60)
     assert set(healing.onboarded) == {"a", "b", "c"}
     assert healing.claim("2", 100).clouds == {"b": ["bucket b"]}
-    assert healing.forget(["b", "c", "d"]) == ["b", "c"]
+    assert healing.forget(["b", "c", "d"], 110) == ["b", "c"]
     assert set(stored(healing).onboarded) == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("began", "forgotten", "ended", "expected"),
+    [
+        pytest.param(100, 150, 300, set(), id="while onboard ran"),
+        pytest.param(100, 90, 300, {"a"}, id="before it began"),
+        pytest.param(100, 9000, 300, set(), id="while it ran, before a clock was set back"),
+    ],
+)
+def test_no_run_of_onboard_undoes_what_was_decided_after_it_began(
+    began: float, forgotten: float, ended: float, expected: set[str]
+) -> None:
+    """Also of a cloud that was not onboarded before. A run that begins later has the last word."""
+    healing = Healing(rules=RULES)
+    healing.forget(["a"], forgotten)
+    assert set(stored(healing).note_onboarded({"a": "x"}, began, ended)) == expected
+    assert set(healing.note_onboarded({"a": "x", "b": "x"}, began, ended)) == expected | {"b"}
+    assert healing.onboarded == expected | {"b"}
+    assert set(healing.note_onboarded({"a": "x"}, ended + 1, ended + 2)) == {"a"}
+    assert healing.state["forgotten"] == {}
+
+
+LOSSES: dict[str, tuple[t.Callable[[Healing], object], dict[str, bool]]] = {
+    "it goes on": (lambda healing: healing.note("a", "bucket a", 20), {}),
+    "offboarded": (lambda healing: healing.forget(["a"], 20), {"a": True}),
+    "taken for lost": (lambda healing: healing.claim("2", 611), {"a": False}),
+    "onboarded as before": (lambda healing: healing.note_onboarded({"a": "x"}, 15, 20), {}),
+    "onboarded with other variables": (
+        lambda healing: healing.note_onboarded({"a": "y"}, 15, 20),
+        {"a": False},
+    ),
+}
+
+
+@pytest.mark.parametrize(("happens", "expected"), LOSSES.values(), ids=LOSSES)
+def test_what_a_run_may_converge_no_more(
+    happens: t.Callable[[Healing], object], expected: dict[str, bool]
+) -> None:
+    """It has taken both clouds. What it says of them at its end takes nothing from another run."""
+    healing = Healing(rules=RULES)
+    healing.note_onboarded({"a": "x"}, 0, 0)
+    for cloud in "ab":
+        healing.note(cloud, f"role {cloud}", 0)
+    healing.claim("1", 10, "a")
+    happens(healing)
+    assert stored(healing).lost("1", ["a"]) == expected
+    assert healing.lost("1", ["b"]) == {"b": False}
+
+
+def test_what_changed_since_onboard_began_is_not_lost_with_the_run_that_had_it() -> None:
+    healing = Healing(rules=RULES)
+    healing.note_onboarded({"a": "x"}, 0, 0)
+    healing.note("a", "role ray", 20)
+    healing.claim("1", 30)
+    healing.note_onboarded({"a": "y"}, 10, 40)
+    assert healing.claim("2", 50).clouds == {"a": ["role ray"]}
 
 
 def test_which_clouds_have_the_settings_that_onboard_converged_them_with() -> None:
@@ -118,7 +175,7 @@ def test_which_clouds_have_the_settings_that_onboard_converged_them_with() -> No
     healing = Healing(rules=RULES)
     healing.note_onboarded({"a": "1", "b": "1", "c": "1"}, began=0, now=10)
     healing.note_onboarded({"b": "2"}, began=20, now=30)
-    healing.forget(["c"])
+    healing.forget(["c"], 40)
     healing = stored(healing)
     assert healing.as_onboarded(dict.fromkeys("abcd", "1")) == {"a"}
     assert healing.as_onboarded(dict.fromkeys("abcd", "2")) == {"b"}

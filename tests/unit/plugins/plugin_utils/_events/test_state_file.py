@@ -61,6 +61,18 @@ def test_who_only_reads_makes_no_state(directory: str) -> None:
     assert state_of(directory).read_text() == before
 
 
+def test_each_write_makes_another_version(directory: str) -> None:
+    state, versions = StateFile(directory, RULES), [StateFile(directory, RULES).version()]
+    for _time in range(3):
+        with state.update():
+            pass
+        versions.append(state.version())
+        state.read()
+        assert state.version() == versions[-1]
+    assert versions[0] == ()
+    assert len(set(versions)) == 4
+
+
 def test_runs_write_one_after_the_other(directory: str) -> None:
     def note(number: int) -> None:
         with StateFile(directory, RULES).update() as healing:
@@ -76,20 +88,26 @@ def test_runs_write_one_after_the_other(directory: str) -> None:
 
 def test_every_part_of_a_state_is_read_again(directory: str) -> None:
     os.makedirs(directory, mode=0o700)
-    written = {"schema_version": 4, "clouds": {"a": CLOUD}, "onboarded": {"a": ONBOARDED}}
+    parts = {"clouds": {"a": CLOUD}, "onboarded": {"a": ONBOARDED}, "forgotten": {"b": 1.5}}
+    written = {"schema_version": 5, **parts}
     state_of(directory).write_text(json.dumps(written))
     assert StateFile(directory, RULES).read().state == written
 
 
+def of_state(**parts: object) -> str:
+    """A state of which parts are replaced."""
+    state = {"schema_version": 5, "clouds": {}, "onboarded": {}, "forgotten": {}, **parts}
+    return json.dumps(state)
+
+
 def of_cloud(**parts: object) -> str:
     """A state with one cloud, a part of which is replaced."""
-    clouds = {"a": {**CLOUD, **parts}}
-    return json.dumps({"schema_version": 4, "clouds": clouds, "onboarded": {}})
+    return of_state(clouds={"a": {**CLOUD, **parts}})
 
 
 def of_onboarded(noted: object) -> str:
     """A state with one cloud that was onboarded, as it is noted."""
-    return json.dumps({"schema_version": 4, "clouds": {}, "onboarded": {"a": noted}})
+    return of_state(onboarded={"a": noted})
 
 
 @pytest.mark.parametrize(
@@ -99,17 +117,18 @@ def of_onboarded(noted: object) -> str:
         "[]",
         "{}",
         "[" * 100_000,
-        json.dumps({"schema_version": 3, "clouds": {}, "onboarded": {"a": 1.5}}),
-        json.dumps({"schema_version": 3, "clouds": {}, "onboarded": {}}),
-        json.dumps({"schema_version": 4, "clouds": {}}),
-        json.dumps({"schema_version": 4, "clouds": {}, "onboarded": ["a"]}),
+        of_state(schema_version=4),
+        json.dumps({"schema_version": 5, "clouds": {}}),
+        of_state(onboarded=["a"]),
+        of_state(forgotten=["a"]),
+        of_state(forgotten={"a": None}),
         of_onboarded(1.5),
         of_onboarded({"at": True, "settings": "0a"}),
         of_onboarded({"at": 1.5, "settings": None}),
         of_onboarded({"at": 1.5}),
         of_onboarded({**ONBOARDED, "more": 1}),
-        json.dumps({"schema_version": 4, "clouds": [], "onboarded": {}}),
-        json.dumps({"schema_version": 4, "clouds": {"a": {}}, "onboarded": {}}),
+        of_state(clouds=[]),
+        of_state(clouds={"a": {}}),
         of_cloud(pending=[]),
         of_cloud(pending={"role ray": {"first": 0}}),
         of_cloud(pending={"role ray": {"first": "0", "last": 1}}),
