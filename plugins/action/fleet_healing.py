@@ -111,8 +111,9 @@ class ActionModule(FleetAction):
         events = {str(cloud["name"]): cloud["documents"] for cloud in arguments["clouds"]}
         healing = state.read()
         names = without_excluded(self, names)
-        asked = asked_for(names, healing, events)
-        scope = self._scope(names, asked) if arguments["only_onboarded"] else Scope(names)
+        only_onboarded = arguments["only_onboarded"]
+        asked = asked_for(names, healing, events, only_onboarded)
+        scope = self._scope(names, asked, only_onboarded)
         touched = scope.noted(healing, events)
         strangers = scope.not_onboarded(healing, events)
         changed = scope.not_rolled_out(healing, events)
@@ -143,13 +144,17 @@ class ActionModule(FleetAction):
             "not_rolled_out": changed,
         }
 
-    def _scope(self, names: list[str], asked: list[str]) -> Scope:
+    def _scope(self, names: list[str], asked: list[str], only_onboarded: bool) -> Scope:
         """What a run may heal, by the settings that it would converge clouds to."""
         # The directory in which a local connection runs modules.
         with contextlib.chdir(self._loader.get_basedir()):
             clouds = CloudVariables(self, self._task.get_play().connection).read(asked, True, {})
         found = clouds.of_all.values()
-        return Scope(names, digests_of(found), {cloud.name for cloud in found if cloud.error})
+        accounts = {cloud.name: cloud.settings.account_id for cloud in found}
+        if not only_onboarded:
+            return Scope(names, accounts=accounts)
+        invalid = {cloud.name for cloud in found if cloud.error}
+        return Scope(names, digests_of(found), invalid, accounts)
 
 
 def _finish(state: StateFile, run: str, is_check: bool) -> Json:

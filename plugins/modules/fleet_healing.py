@@ -31,7 +31,8 @@ description:
     settings were changed since are left with a warning, and what is pending of them stays so. Those whose
     variables have an error are taken, so that the run fails for them with it.
   - Clouds with the variable C(heal_excluded=true) are left, and what is pending of them stays so.
-  - If more than O(max_clouds) are due at once, the task fails and takes none.
+  - If more than O(max_clouds) of an account are due at once, none of them is taken, which is a warning. If
+    there are no others, the task fails.
   - A document that was put back O(most_heals) times within O(window_seconds) is left as it is until
     the oldest of these times is long enough ago. Its cloud is then in RV(refused), or, if something
     else of it is due, converged with a warning. Runs that find nothing to change do not count.
@@ -97,7 +98,7 @@ options:
     type: float
     default: 3600.0
   max_clouds:
-    description: How many clouds a run takes.
+    description: How many clouds of an AWS account a run takes.
     type: int
     default: 100
   only_onboarded:

@@ -34,13 +34,14 @@ class Claim:
     clouds: the documents that changed, by cloud. stopped: by cloud, the documents that changed too
     often, and when they may be put back again. wait: how long until there may be more to do; ``None``
     if nothing is left that is not stopped, and that is not tried again later because it failed.
-    too_many: the clouds that are due, if they are more than a run takes. The run has none then.
+    too_many: by account, the clouds that are due, if they are more than a run takes of one. The run has
+    none of them then.
     """
 
     clouds: dict[str, list[str]]
     stopped: dict[str, dict[str, float]]
     wait: float | None
-    too_many: list[str] = dataclasses.field(default_factory=list)
+    too_many: dict[str, list[str]] = dataclasses.field(default_factory=dict)
 
 
 class Healing:
@@ -93,10 +94,16 @@ class Healing:
         self._drop_empty()
         return noted
 
-    def claim(self, run: str, now: float, among: t.Container[str] | None = None) -> Claim:
+    def claim(
+        self,
+        run: str,
+        now: float,
+        among: t.Container[str] | None = None,
+        accounts: t.Mapping[str, str] | None = None,
+    ) -> Claim:
         """Take the clouds that are due for a run, which no other run takes until it has ended.
 
-        among: the clouds that the run may take; all by default.
+        among: the clouds that the run may take; all by default. accounts: that of each cloud.
         """
         due, stopped, waits = {}, {}, []
         for name, cloud in self._clouds.items():
@@ -117,11 +124,12 @@ class Healing:
                 waits.append(wait)
                 continue
             due[name] = [document for document in cloud["pending"] if document not in stops]
-        too_many = self._more_than_a_run_takes(run, due)
-        if not too_many:
-            self._take(run, due, now)
+        too_many = self._more_than_a_run_takes(run, due, accounts or {})
+        for name in (name for names in too_many.values() for name in names):
+            due.pop(name, None)
+        self._take(run, due, now)
         self._drop_empty()
-        return Claim({} if too_many else due, stopped, min(waits) if waits else None, too_many)
+        return Claim(due, stopped, min(waits) if waits else None, too_many)
 
     def lost(self, run: str, clouds: t.Iterable[str]) -> dict[str, bool]:
         """Those of the clouds that a run has taken, and may write nothing for any more; whether because
@@ -210,15 +218,18 @@ class Healing:
         forgotten[name] = min(forgotten[name], now)  # if a clock was set back
         return bool(forgotten[name] >= began)
 
-    def _more_than_a_run_takes(self, run: str, due: t.Iterable[str]) -> list[str]:
-        """What is due, with what the run has already, if that is too much. It is given back then."""
+    def _more_than_a_run_takes(
+        self, run: str, due: t.Iterable[str], accounts: t.Mapping[str, str]
+    ) -> dict[str, list[str]]:
+        """What is due, with what the run has already, of the accounts of which that is too much. It is
+        given back then.
+        """
         held = [name for name, cloud in self._clouds.items() if _has(run, cloud)]
-        clouds = [*held, *due]
-        if len(clouds) <= self._rules.max_clouds:
-            return []
-        for name in held:
+        too_many = self._rules.too_many([*held, *due], accounts)
+        given_back = {name for names in too_many.values() for name in names}
+        for name in given_back.intersection(held):
             _give_back(self._clouds[name])
-        return clouds
+        return too_many
 
     def _take(self, run: str, due: t.Mapping[str, list[str]], now: float) -> None:
         """Let no other run take what this one converges."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import (
     counted,
@@ -53,13 +52,23 @@ def were_invalid() -> str:
     )
 
 
-def too_many(names: t.Sequence[str], rules: Rules, how_to_onboard: str) -> InputError:
-    """The error for more clouds than a run may converge."""
-    return InputError(
-        f"{counted(len(names), 'cloud')} are due at once, more than heal_max_clouds (option max_clouds), "
-        f"which is {rules.max_clouds}, so that none is converged: {summarize_names(names)}.",
-        f"The clouds stay pending. To onboard them, with a canary: {how_to_onboard}. Else set a higher "
-        "limit in the inventory.",
+def too_many(account: str, names: t.Sequence[str], rules: Rules) -> str:
+    """Of clouds of an account that are more than a run may converge. Variables with an error may name
+    none.
+    """
+    of_account = f"account {account}" if account else "no account"
+    return (
+        f"{counted(len(names), 'cloud')} of {of_account} are due at once, more than heal_max_clouds "
+        f"(option max_clouds), which is {rules.max_clouds}, so that none of them is converged: "
+        f"{summarize_names(names)}."
+    )
+
+
+def pending_until(how_to_onboard: str) -> str:
+    """What becomes of these clouds."""
+    return (
+        f"They stay pending. To onboard them, with a canary: {how_to_onboard}. Else set a higher limit in "
+        "the inventory."
     )
 
 

@@ -25,7 +25,8 @@ class Rules:
     one at the latest. run_seconds: after this time, a run that has not said how it ended is taken
     for lost. most_heals, window: how often a document is put back in this time. first_retry,
     longest_retry: how long after a run failed for a cloud it is tried again; twice as long after each
-    further one. max_clouds: how many clouds a run takes; if there are more, it takes none.
+    further one. max_clouds: how many clouds of an account a run takes; if there are more, it takes none
+    of them.
     """
 
     quiet: float = 5.0
@@ -36,6 +37,17 @@ class Rules:
     first_retry: float = 300.0
     longest_retry: float = 86400.0
     max_clouds: int = 100
+
+    def too_many(
+        self, clouds: t.Iterable[str], accounts: t.Mapping[str, str]
+    ) -> dict[str, list[str]]:
+        """Those of the clouds that are more than a run takes of an account, by account. A limit for all
+        accounts together would let the events of one keep the clouds of others from being converged.
+        """
+        found: dict[str, list[str]] = {}
+        for name in clouds:
+            found.setdefault(accounts.get(name, ""), []).append(name)
+        return {account: names for account, names in found.items() if len(names) > self.max_clouds}
 
 
 def rules_of(arguments: t.Mapping[str, t.Any]) -> Rules:

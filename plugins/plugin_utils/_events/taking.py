@@ -14,6 +14,7 @@ import dataclasses
 import time
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events import messages
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import (
     Claim,
@@ -39,12 +40,14 @@ class Scope:
 
     names: those of the play, in order. settings: the digests of their settings, of those that the run
     may take. ``None`` if it may take any, whatever onboard has converged. invalid: those whose
-    variables have an error. They are taken, so that the run fails for them with that error.
+    variables have an error. They are taken, so that the run fails for them with that error. accounts:
+    the AWS account of each that it may take.
     """
 
     names: t.Sequence[str]
     settings: t.Mapping[str, str] | None = None
     invalid: t.Collection[str] = ()
+    accounts: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def in_order(self, some: t.Iterable[str]) -> list[str]:
         """Some of the clouds, in the order of the play."""
@@ -79,20 +82,26 @@ class Scope:
         return {name: documents for name, documents in events.items() if name in known}
 
 
-def asked_for(names: t.Iterable[str], healing: Healing, events: Touched) -> list[str]:
-    """The onboarded clouds that a run could take, so that it depends on their settings."""
+def asked_for(
+    names: t.Iterable[str], healing: Healing, events: Touched, only_onboarded: bool = True
+) -> list[str]:
+    """The clouds that a run could take, so that it depends on their variables."""
     open_clouds = events.keys() | healing.unfinished
-    return [name for name in names if name in open_clouds and name in healing.onboarded]
+    if only_onboarded:
+        open_clouds &= healing.onboarded
+    return [name for name in names if name in open_clouds]
 
 
 def preview(
     scope: Scope, healing: Healing, touched: Touched, rules: Rules, invocation: Invocation
 ) -> Json:
     """What the events of a run would have it take, which is not noted."""
-    hosts = [name for name in scope.permitted(healing) if name in touched]
-    if len(hosts) > rules.max_clouds:
-        raise messages.too_many(hosts, rules, how_to_onboard(hosts, invocation))
-    return {**_nothing(), "hosts": hosts, "refused": scope.refused(hosts)}
+    due = [name for name in scope.permitted(healing) if name in touched]
+    too_many = rules.too_many(due, scope.accounts)
+    left = {name for names in too_many.values() for name in names}
+    hosts = [name for name in due if name not in left]
+    warnings = _too_many(scope, too_many, rules, hosts, invocation)
+    return {**_nothing(), "hosts": hosts, "refused": scope.refused(hosts), "warnings": warnings}
 
 
 def hold(state: StateFile, scope: Scope, touched: Touched) -> Json:
@@ -119,9 +128,6 @@ def take(
         failed, permitted = healing.failed, scope.permitted(healing)
         _note(healing, touched)
     taken, claim = _wait_and_claim(run, state, scope)
-    if claim.too_many:
-        due = scope.in_order(claim.too_many)
-        raise messages.too_many(due, state.rules, how_to_onboard(due, invocation))
     stopped = [one for one in _stopped(claim) if one["cloud"] in touched]
     told = [
         (name, messages.left_as_it_is(one, state.rules, how_to_onboard([name], invocation)))
@@ -129,19 +135,45 @@ def take(
         for name in [one["cloud"]]
     ]
     refused = {name: message for name, message in told if name not in taken}
-    waited_for = set(permitted) & touched.keys()
-    left = sorted(waited_for - taken - refused.keys())
+    hosts = scope.in_order([*taken, *refused])
+    too_many = _too_many(scope, claim.too_many, state.rules, hosts, invocation)
+    waiting = {name for names in claim.too_many.values() for name in names}
+    left = sorted((set(permitted) & touched.keys()) - taken - refused.keys() - waiting)
     return {
-        "hosts": scope.in_order([*taken, *refused]),
+        "hosts": hosts,
         "refused": {**refused, **scope.refused(taken)},
         "retried": scope.in_order(failed & taken),
         "stopped": stopped,
         "left": left,
         "warnings": [
+            *too_many,
             *(message for name, message in told if name in taken),
             *messages.had_by_another_run(left),
         ],
     }
+
+
+def _too_many(
+    scope: Scope,
+    too_many: t.Mapping[str, t.Sequence[str]],
+    rules: Rules,
+    hosts: t.Sequence[str],
+    invocation: Invocation,
+) -> list[str]:
+    """The warnings of accounts with more clouds than a run takes. Raises without other clouds: a later run
+    of the clock fails at the latest, since a person has to act.
+    """
+    found = [
+        messages.too_many(account, scope.in_order(names), rules)
+        for account, names in too_many.items()
+    ]
+    if not found:
+        return []
+    names = scope.in_order(name for of_account in too_many.values() for name in of_account)
+    go_on = messages.pending_until(how_to_onboard(names, invocation))
+    if not hosts:
+        raise InputError(" ".join(found), go_on)
+    return [" ".join([*found, go_on])]
 
 
 def _wait_and_claim(run: str, state: StateFile, scope: Scope) -> tuple[set[str], Claim]:
@@ -154,9 +186,11 @@ def _wait_and_claim(run: str, state: StateFile, scope: Scope) -> tuple[set[str],
     deadline = time.time() + longest_wait
     while True:
         with state.update() as healing:
-            claim = healing.claim(run, time.time(), set(scope.permitted(healing)))
+            permitted = set(scope.permitted(healing))
+            claim = healing.claim(run, time.time(), permitted, scope.accounts)
         taken |= set(claim.clouds)
-        if claim.too_many or claim.wait is None or time.time() > deadline:
+        taken -= {name for names in claim.too_many.values() for name in names}
+        if claim.wait is None or time.time() > deadline:
             return taken, claim
         # What is due need not wait for a run of another cloud.
         if taken and claim.wait > longest_wait:

@@ -54,6 +54,7 @@ class Runs:
         self.settings: collections.defaultdict[str, str] = collections.defaultdict(lambda: "first")
         self.invalid: set[str] = set()
         self.excluded: set[str] = set()
+        self.accounts: collections.defaultdict[str, str] = collections.defaultdict(lambda: "1")
 
     def onboard(
         self, outcomes: dict[str, Json], *, to_role: Json | None = None, **options: t.Any
@@ -79,11 +80,13 @@ class Runs:
         arguments = {**DEFAULTS, "run": None, "state_dir": self.directory, **given, **options}
         return action.run_for(NAMES, {"localhost": self.localhost, **(hostvars or {})}, arguments)
 
-    def _scope(self, names: list[str], asked: list[str]) -> Scope:
+    def _scope(self, names: list[str], asked: list[str], only_onboarded: bool) -> Scope:
+        accounts = {name: self.accounts[name] for name in asked}
+        if not only_onboarded:
+            return Scope(names, accounts=accounts)
         invalid = self.invalid.intersection(asked)
-        return Scope(
-            names, {name: self.settings[name] for name in asked if name not in invalid}, invalid
-        )
+        settings = {name: self.settings[name] for name in asked if name not in invalid}
+        return Scope(names, settings, invalid, accounts)
 
     def without_excluded(self, _action: ActionModule, names: list[str]) -> list[str]:
         return [name for name in names if name not in self.excluded]
@@ -283,18 +286,31 @@ def test_a_note_that_cannot_be_written_fails_no_onboarding(fresh: Runs) -> None:
     assert "No event heals the clouds of this run, until a run of onboard can note them." in warning
 
 
-def test_too_many_clouds_at_once_are_an_error_that_keeps_them(runs: Runs) -> None:
-    """Of a preview too."""
+TOO_MANY = (
+    "clouds of account 1 are due at once, more than heal_max_clouds (option max_clouds), which is 1, so "
+    "that none of them is converged: "
+)
+GO_ON = (
+    "They stay pending. To onboard them, with a canary: ansible-playbook rayfleet.anyscale.onboard -e "
+    "fleet_clouds=speech,vision. Else set a higher limit in the inventory."
+)
+
+
+@pytest.mark.parametrize("only_onboarded", [True, False])
+def test_too_many_clouds_of_one_account_hold_up_no_other(runs: Runs, only_onboarded: bool) -> None:
+    """They are named, and make a run fail that has no other cloud. A preview says the same."""
+    runs.accounts["lab"] = "2"
+    given = {"max_clouds": 1, "only_onboarded": only_onboarded}
     for options in ({"check": True}, {}):
+        found = runs.step(*NAMES, **given, **options)
+        assert (found["hosts"], found["left"]) == (["lab"], [])
+        assert found["warnings"] == [f"2 {TOO_MANY}speech, vision. {GO_ON}"]
+    runs.end(found["run"])
+    for events, options in (["speech", "vision"], {"check": True}), ([], {}):
         with pytest.raises(InputError) as caught:
-            runs.step(*NAMES, max_clouds=2, **options)
-        assert (
-            "3 clouds are due at once, more than heal_max_clouds (option max_clouds), which is 2, "
-            "so that none is converged: speech, vision, lab. The clouds stay pending. To onboard "
-            "them, with a canary: ansible-playbook rayfleet.anyscale.onboard -e "
-            "fleet_clouds=speech,vision,lab. Else set a higher limit in the inventory."
-        ) in caught.value.failure()["msg"]
-    assert runs.step(max_clouds=3)["hosts"] == NAMES
+            runs.step(*events, **given, **options)
+        assert caught.value.failure()["msg"] == f"2 {TOO_MANY}speech, vision. {GO_ON}"
+    assert runs.step(max_clouds=2)["hosts"] == ["speech", "vision"]
 
 
 def test_a_pause_converges_nothing_and_forgets_nothing(runs: Runs) -> None:

@@ -90,17 +90,23 @@ def test_a_run_takes_only_its_own_clouds() -> None:
     assert set(healing.claim("2", 10).clouds) == {"a"}
 
 
-def test_a_run_that_would_take_too_many_takes_none() -> None:
-    """Neither those that it took while it waited for the others; nothing of them is forgotten."""
+def test_a_run_that_would_take_too_many_of_an_account_takes_none_of_it() -> None:
+    """Neither those that it took while it waited for the others; nothing of them is forgotten. Another
+    account's clouds wait for none of that.
+    """
     most = dataclasses.replace(RULES, max_clouds=3)
-    healing = Healing(rules=most)
-    for number, cloud in enumerate("abcd"):
-        healing.note(cloud, f"role {cloud}", 100 * (number // 2))
-    assert set(healing.claim("1", 10).clouds) == {"a", "b"}
-    assert healing.claim("1", 110) == Claim({}, {}, None, ["a", "b", "c", "d"])
-    assert healing.claim("2", 110).too_many == ["a", "b", "c", "d"]
-    assert set(healing.claim("3", 110, "abc").clouds) == {"a", "b", "c"}
-    assert set(healing.claim("4", 110).clouds) == {"d"}
+    healing, accounts = Healing(rules=most), {**dict.fromkeys("abcd", "1"), "e": "2"}
+    for number, cloud in enumerate("abecd"):
+        healing.note(cloud, f"role {cloud}", 100 * (number // 3))
+    assert set(healing.claim("1", 10, None, accounts).clouds) == {"a", "b", "e"}
+    assert healing.claim("1", 110, None, accounts) == Claim({}, {}, None, {"1": list("abcd")})
+    assert healing.claim("2", 110, None, accounts).too_many == {"1": list("abcd")}
+    assert healing.unfinished - healing.pending == {"e"}
+    healing.note("f", "role f", 110)
+    claim = healing.claim("3", 120, None, {**accounts, "f": "2"})
+    assert (claim.clouds, list(claim.too_many)) == ({"f": ["role f"]}, ["1"])
+    assert set(healing.claim("4", 120, "abc", accounts).clouds) == {"a", "b", "c"}
+    assert set(healing.claim("5", 120, None, accounts).clouds) == {"d"}
 
 
 def test_what_is_onboarded_and_what_is_no_longer() -> None:
