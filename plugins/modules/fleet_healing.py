@@ -33,9 +33,11 @@ description:
   - Clouds with the variable C(heal_excluded=true) are left, and what is pending of them stays so.
   - If more than O(max_clouds) of an account are due at once, none of them is taken, which is a warning. If
     there are no others, the task fails.
-  - A document that was put back O(most_heals) times within O(window_seconds) is left as it is until
-    the oldest of these times is long enough ago. Its cloud is then in RV(refused), or, if something
-    else of it is due, converged with a warning. Runs that find nothing to change do not count.
+  - A cloud is left as it is if a document of it has changed again that was put back O(most_heals) times
+    within O(window_seconds), or if the cloud was put back three times as often, whichever documents
+    changed. It is due once the oldest of these times is long enough ago, and is in RV(refused) until
+    then. All of it is left, since a run converges all of a cloud. Runs that find nothing to change do
+    not count.
   - A cloud that failed, or that the run did not reach, is due again five minutes later, and after each
     further failure twice as long later, at most a day. An event of it makes it due at once. Any run
     takes the clouds that are due, whichever clouds its own events are of. A cloud that needs tasks of
@@ -90,7 +92,8 @@ options:
     type: float
     default: 3600.0
   most_heals:
-    description: How often a document is put back within O(window_seconds).
+    description: How often a document is put back within O(window_seconds), and a third of how often a
+      cloud is, whichever of its documents changed.
     type: int
     default: 3
   window_seconds:
@@ -160,8 +163,9 @@ hosts:
   sample: [vision-prod]
 refused:
   description:
-    - The clouds of which all that has changed is to be left as it is, and those whose variables have an
-      error, each with the message, for O(rayfleet.anyscale.fleet_converge#module:refused).
+    - The clouds that are to be left as they are, since they change again and again, and those whose
+      variables have an error, each with the message, for
+      O(rayfleet.anyscale.fleet_converge#module:refused).
   returned: O(step=begin)
   type: dict
   sample: {}
@@ -172,7 +176,8 @@ retried:
   elements: str
   sample: []
 stopped:
-  description: What changed too often of the clouds of the events, and until when it is left as it is.
+  description: What changed too often of the clouds of the events, a document or V(the cloud), and until
+    when the cloud is left as it is.
   returned: O(step=begin)
   type: list
   elements: dict

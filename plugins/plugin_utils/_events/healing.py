@@ -19,6 +19,8 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules
 
 SCHEMA_VERSION = 5
+# What is stopped if a cloud is put back too often by changes of ever other documents. None is named so.
+WHOLE_CLOUD = "the cloud"
 # More documents of one cloud than it has are converged all the same: a run converges all of them.
 _MOST_DOCUMENTS = 64
 _LONGEST_TEXT = 200
@@ -32,10 +34,10 @@ class Claim:
     """What a run is to converge now.
 
     clouds: the documents that changed, by cloud. stopped: by cloud, the documents that changed too
-    often, and when they may be put back again. wait: how long until there may be more to do; ``None``
-    if nothing is left that is not stopped, and that is not tried again later because it failed.
-    too_many: by account, the clouds that are due, if they are more than a run takes of one. The run has
-    none of them then.
+    often, and when they may be put back again. Nothing of such a cloud is due before. wait: how long
+    until there may be more to do; ``None`` if nothing is left that is not stopped, and that is not tried
+    again later because it failed. too_many: by account, the clouds that are due, if they are more than
+    a run takes of one. The run has none of them then.
     """
 
     clouds: dict[str, list[str]]
@@ -110,20 +112,14 @@ class Healing:
             self._forget(cloud, now)
             if among is not None and name not in among:
                 continue
-            stops = {
-                document: until
-                for document in cloud["pending"]
-                if (until := self._stopped_until(cloud, document, now))
-            }
-            if stops:
+            if stops := self._stops(cloud):
                 stopped[name] = stops
-            wait = self._wait(cloud, stops, now)
-            if wait is None:
                 continue
-            if wait > 0:
+            wait = self._wait(cloud, now)
+            if wait:
                 waits.append(wait)
-                continue
-            due[name] = [document for document in cloud["pending"] if document not in stops]
+            elif wait is not None:
+                due[name] = list(cloud["pending"])
         too_many = self._more_than_a_run_takes(run, due, accounts or {})
         for name in (name for names in too_many.values() for name in names):
             due.pop(name, None)
@@ -267,15 +263,28 @@ class Healing:
         if flight and not now <= flight["until"] <= now + rules.run_seconds:
             _give_back(cloud)
 
-    def _stopped_until(self, cloud: Json, document: str, now: float) -> float:
-        """When a document may be put back again; 0 if it may be now."""
-        heals = cloud["heals"].get(document, [])
-        most = self._rules.most_heals
-        return heals[-most] + self._rules.window if len(heals) >= most else 0.0
+    def _stops(self, cloud: Json) -> dict[str, float]:
+        """Why a cloud with something to be converged is left, and until when: a document that was put back
+        too often has changed again, or all of them together have been.
+        """
+        if not cloud["pending"]:
+            return {}
+        most, heals = self._rules.most_heals, cloud["heals"]
+        of_cloud = sorted({at for times in heals.values() for at in times})
+        found = {
+            document: self._stopped_until(heals.get(document, []), most)
+            for document in cloud["pending"]
+        }
+        found[WHOLE_CLOUD] = self._stopped_until(of_cloud, self._rules.most_heals_of_cloud)
+        return {what: until for what, until in found.items() if until}
 
-    def _wait(self, cloud: Json, stops: t.Container[str], now: float) -> float | None:
+    def _stopped_until(self, times: t.Sequence[float], most: int) -> float:
+        """When what was put back at these times may be again; 0 if it may be now."""
+        return times[-most] + self._rules.window if len(times) >= most else 0.0
+
+    def _wait(self, cloud: Json, now: float) -> float | None:
         """How long until a cloud is due: 0 if it is; ``None`` if it has nothing to be converged."""
-        noted = [found for document, found in cloud["pending"].items() if document not in stops]
+        noted = cloud["pending"].values()
         if not noted or (cloud["retry"] and cloud["retry"]["at"] > now):
             return None
         if cloud["in_flight"]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import WHOLE_CLOUD
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import (
     counted,
@@ -108,12 +109,16 @@ def not_converged(retries: t.Sequence[Json]) -> list[str]:
 
 
 def left_as_it_is(stopped: Json, rules: Rules, how_to_onboard: str) -> str:
-    """Of a document that changes again and again. stopped: the cloud, the document and the time."""
-    times = "once" if rules.most_heals == 1 else f"{rules.most_heals} times"
+    """Of a cloud that changes again and again. stopped: the cloud, the document, or that it is the whole
+    cloud, and the time.
+    """
+    cloud, what = stopped["cloud"], stopped["document"]
+    most = rules.most_heals_of_cloud if what == WHOLE_CLOUD else rules.most_heals
+    times = "once" if most == 1 else f"{most} times"
     return (
-        f"{stopped['cloud']}: {stopped['document']} was put back {times} within {rules.window:.0f} s, "
-        f"and has changed again. Events do not lead to it being put back until {stopped['until']}. Find "
-        f"the other writer in CloudTrail. To put it back now: {how_to_onboard}"
+        f"{cloud}: {what} was put back {times} within {rules.window:.0f} s, and has changed again. Until "
+        f"{stopped['until']}, runs of heal put back nothing of this cloud. Find the other writer in "
+        f"CloudTrail. To converge it now: {how_to_onboard}"
     )
 
 

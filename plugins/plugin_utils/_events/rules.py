@@ -38,6 +38,13 @@ class Rules:
     longest_retry: float = 86400.0
     max_clouds: int = 100
 
+    @property
+    def most_heals_of_cloud(self) -> int:
+        """How often a cloud is put back in the window, whichever of its documents changed. A cloud has few
+        documents of its own, but managed policies of any number can be attached to its roles.
+        """
+        return 3 * self.most_heals
+
     def too_many(
         self, clouds: t.Iterable[str], accounts: t.Mapping[str, str]
     ) -> dict[str, list[str]]:

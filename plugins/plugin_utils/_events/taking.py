@@ -128,13 +128,14 @@ def take(
         failed, permitted = healing.failed, scope.permitted(healing)
         _note(healing, touched)
     taken, claim = _wait_and_claim(run, state, scope)
-    stopped = [one for one in _stopped(claim) if one["cloud"] in touched]
-    told = [
-        (name, messages.left_as_it_is(one, state.rules, how_to_onboard([name], invocation)))
-        for one in stopped
-        for name in [one["cloud"]]
+    stopped = [
+        one for one in _stopped(claim) if one["cloud"] in touched and one["cloud"] not in taken
     ]
-    refused = {name: message for name, message in told if name not in taken}
+    refused = {
+        name: messages.left_as_it_is(one, state.rules, how_to_onboard([name], invocation))
+        for one in sorted(stopped, key=lambda one: str(one["until"]))
+        for name in [one["cloud"]]
+    }
     hosts = scope.in_order([*taken, *refused])
     too_many = _too_many(scope, claim.too_many, state.rules, hosts, invocation)
     waiting = {name for names in claim.too_many.values() for name in names}
@@ -145,11 +146,7 @@ def take(
         "retried": scope.in_order(failed & taken),
         "stopped": stopped,
         "left": left,
-        "warnings": [
-            *too_many,
-            *(message for name, message in told if name in taken),
-            *messages.had_by_another_run(left),
-        ],
+        "warnings": [*too_many, *messages.had_by_another_run(left)],
     }
 
 

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import (
+    WHOLE_CLOUD,
     Claim,
     Healing,
 )
@@ -219,15 +220,28 @@ def flap(healing: Healing, document: str, now: float) -> Claim:
 
 
 def test_a_flapping_document_is_left_after_three_times_and_said() -> None:
+    """With all of its cloud, since a run converges all of it: one for another document would put this
+    one back too.
+    """
     healing = Healing(rules=RULES)
     assert [len(flap(healing, "role ray", now).clouds) for now in (0, 100, 200)] == [1, 1, 1]
-    claim = flap(healing, "role ray", 300)
-    assert claim == Claim({}, {"a": {"role ray": 3606}}, None)
-    # Another document of the cloud is not held up by it
-    assert flap(healing, "bucket ray", 400).clouds == {"a": ["bucket ray"]}
+    # Another document is put back while this one has not changed again
+    assert flap(healing, "bucket ray", 250).clouds == {"a": ["bucket ray"]}
+    stop = Claim({}, {"a": {"role ray": 3606}}, None)
+    assert flap(healing, "role ray", 300) == stop
+    assert flap(healing, "bucket ray", 400) == stop
     # What was left is put back once the first time is long enough ago
-    assert stored(healing).claim("late", 3605).clouds == {}
-    assert healing.claim("late", 3607).clouds == {"a": ["role ray"]}
+    assert stored(healing).claim("late", 3605) == stop
+    assert healing.claim("late", 3607).clouds == {"a": ["role ray", "bucket ray"]}
+
+
+def test_a_cloud_is_put_back_only_so_often_whatever_changes_of_it() -> None:
+    """Such as ever new managed policies, each of which is a document of its own."""
+    healing = Healing(rules=RULES)
+    claims = [flap(healing, f"policy arn {now}", now) for now in range(0, 2400, 60)]
+    assert [bool(claim.clouds) for claim in claims] == [True] * 9 + [False] * 31
+    assert claims[-1].stopped == {"a": {WHOLE_CLOUD: 3606}}
+    assert len(stored(healing).claim("late", 3607).clouds["a"]) == 31
 
 
 def test_a_run_that_changes_nothing_uses_nothing_up() -> None:
