@@ -136,6 +136,8 @@ options:
   serial:
     description:
       - The maximum size of a batch. If not set, the canary and each ring are one batch each.
+      - With O(state=absent), hosts that have the same role are in one batch, however many they are, in
+        that of the last of them. If some of them are not to be in this run, none is.
     type: int
   max_fail_percentage:
     description:

@@ -38,7 +38,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.bindi
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.done import Done
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.joint_plan import (
     predict_for_others,
-    refuse_with_others_of_role,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.joint_reconciler import (
     Withheld,
@@ -51,6 +50,11 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resou
     resources_in,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.services import Services
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.shared_roles import (
+    groups_by_role,
+    refuse_left_to_tasks,
+    refuse_with_others_of_role,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import (
     OF_BUCKET,
     STAGES,
@@ -117,6 +121,24 @@ class Engine:
         written.
         """
         self._planner.plan(clouds)
+
+    def refuse_left_to_tasks(
+        self, planned: t.Iterable[Cloud], left: t.Iterable[Cloud], obstacles: t.Mapping[str, str]
+    ) -> None:
+        """Refuse what cannot be done as some clouds are left to tasks of their own. obstacles: why they
+        are.
+        """
+        if self._state == "absent":
+            concerned = [*(one for one in planned if one.is_pending or one.error), *left]
+            refuse_with_others_of_role(concerned)
+            refuse_left_to_tasks(concerned, obstacles)
+            refuse_with_others_of_role(concerned)
+
+    def groups(self, clouds: t.Collection[Cloud]) -> list[list[Cloud]]:
+        """The planned clouds of which none may be converged in an earlier batch than another: with
+        state absent, it would take the role of the other one.
+        """
+        return groups_by_role(clouds) if self._state == "absent" else []
 
     def notices(self, cloud: Cloud) -> list[str]:
         """What the operator is told of the variables of a planned cloud. Nothing is read for it."""

@@ -38,7 +38,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.joint
     by_document,
     plan_together,
     refuse_different_places,
-    refuse_with_others_of_role,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import (
     Cloud,
@@ -48,6 +47,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resou
     resources_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.services import Services
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.shared_roles import (
+    refuse_with_others_of_role,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import (
     PASS_ROLE,
     PROFILE,

@@ -141,6 +141,8 @@ class Run:
         self._engine.plan(clouds)
         if self._engine.is_stopped:
             self.stopped, clouds = True, []
+        else:
+            clouds += self._refused_of_tasks()
         notices = self._notices(clouds)
         self.warnings += notices
         if self._recorder:
@@ -192,6 +194,19 @@ class Run:
         for name in sorted(unreached - set(self.outcomes)):
             self.outcomes[name] = {"state": NOT_REACHED, "changed": False, "reasons": []}
         self._feed.close()
+
+    def _refused_of_tasks(self) -> list[Cloud]:
+        """Those clouds that were to be left to tasks and are refused. They are like all refused ones
+        from then on.
+        """
+        self._engine.refuse_left_to_tasks(
+            self._clouds.values(), self._for_tasks.values(), self._obstacles
+        )
+        refused = {name: cloud for name, cloud in self._for_tasks.items() if cloud.error}
+        self._clouds |= refused
+        for name in refused:
+            del self._for_tasks[name], self._obstacles[name]
+        return list(refused.values())
 
     def _begin_batch(self, clouds: int) -> None:
         count = len(self._batches)
@@ -267,6 +282,7 @@ class Run:
             options.canary_percent,
             options.only,
             options.serial,
+            self._groups(pending),
         )
         self._sizes = [len(batch) for batch in batches]
         chosen = {name for batch in batches for name in batch}
@@ -278,6 +294,10 @@ class Run:
             [part for batch in batches if (part := [name for name in batch if name in those])]
             for those in (self._clouds, self._obstacles)
         )
+
+    def _groups(self, names: t.Iterable[str]) -> list[list[str]]:
+        groups = self._engine.groups([self._clouds[name] for name in names])
+        return [[cloud.name for cloud in group] for group in groups]
 
 
 def _by_cloud(done: t.Iterable[Done]) -> dict[Cloud, list[Done]]:

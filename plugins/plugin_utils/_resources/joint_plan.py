@@ -13,9 +13,6 @@ import dataclasses
 import os
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
-    role_identity,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
     LivePolicy,
@@ -27,7 +24,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
-    RefusedError,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     backup_directory,
@@ -108,31 +104,6 @@ def _add_warnings(
         if more and cloud in pending:
             plan = cloud.plans[one]
             cloud.plans[one] = dataclasses.replace(plan, warnings=(*plan.warnings, *more))
-
-
-def refuse_with_others_of_role(
-    clouds: t.Iterable[Cloud], refused: t.Container[Cloud] | None = None
-) -> list[Cloud]:
-    """Refuse to revoke the access of a role that is also that of a refused cloud: the clusters of
-    that cloud, which is to be left as it is, would lose it too. Returns all clouds of such roles.
-
-    refused: those that count as refused; else those that have failed.
-    """
-    of_role: dict[tuple[str, str], list[Cloud]] = {}
-    for cloud in clouds:
-        for role in cloud.revoked_roles:
-            identity = role_identity(cloud.settings.account_id, role)
-            of_role.setdefault(identity, []).append(cloud)
-    found: dict[Cloud, None] = {}
-    for (_account_id, name), sharing in of_role.items():
-        first = [one for one in sharing if (one.error if refused is None else one in refused)]
-        if first:
-            names = summarize_names([cloud.name for cloud in first])
-            message = f"Role {name} is also that of {names}, which cannot be offboarded."
-            for cloud in sharing:
-                cloud.error = cloud.error or RefusedError(message, "Correct that first.")
-            found |= dict.fromkeys(sharing)
-    return list(found)
 
 
 def predict_for_others(resource: Resource, plan: Plan, clouds: t.Collection[Cloud]) -> None:

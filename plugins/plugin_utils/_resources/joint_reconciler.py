@@ -19,13 +19,13 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.joint_plan import (
-    refuse_with_others_of_role,
-)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import (
     Cloud,
     Resource,
     refusing,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.shared_roles import (
+    refuse_with_others_of_role,
 )
 
 # Those of clouds that a run may write nothing for any more, and why.

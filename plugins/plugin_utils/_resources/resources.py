@@ -17,6 +17,7 @@ import dataclasses
 import json
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import default_role_name
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
     TO_ACCOUNT,
 )
@@ -32,6 +33,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
     CloudSettings,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
     TaskError,
     as_task_error,
 )
@@ -117,8 +119,19 @@ class Cloud:
 
     @property
     def revoked_roles(self) -> list[str]:
-        """The roles that are offboarded with it, as far as they are known, by name or ARN."""
-        return [settings.role for settings in self.wants(TRUST, "absent") if settings.role]
+        """The roles that are offboarded with it, by name or ARN. Of a cloud that names none, and of
+        which Anyscale has not been asked, the one that it most likely is.
+        """
+        roles = [wanted.role or self._default_role for wanted in self.wants(TRUST, "absent")]
+        return [role for role in roles if role]
+
+    @property
+    def _default_role(self) -> str | None:
+        if self.registered_role or not self.settings.cloud_id:
+            return self.registered_role
+        with contextlib.suppress(InputError):
+            return default_role_name(self.settings.cloud_id)
+        return None
 
     def know_role(self, settings: CloudSettings, arn: str) -> None:
         """Note the ARN of one of its roles: the steps after it need not ask IAM for it again."""

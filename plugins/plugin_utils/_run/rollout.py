@@ -34,13 +34,43 @@ def unknown_rings(rings: t.Iterable[str], of_hosts: t.Iterable[t.Any]) -> list[s
     return [ring for ring in dict.fromkeys(rings) if ring not in known]
 
 
-def cut(batches: t.Sequence[t.Sequence[str]], most: int) -> list[list[str]]:
-    """The same clouds in batches of at most this size, each from a single batch."""
-    return [
-        list(batch[start : start + most])
-        for batch in batches
-        for start in range(0, len(batch), most)
-    ]
+def cut(
+    batches: t.Sequence[t.Sequence[str]], most: int, groups: t.Sequence[t.Sequence[str]] = ()
+) -> list[list[str]]:
+    """The same clouds in batches of at most this size, each from a single batch. A group of clouds is
+    not divided: one that is larger is a batch by itself.
+    """
+    of_name = {name: tuple(group) for group in groups for name in group}
+    found: list[list[str]] = []
+    for batch in batches:
+        room = 0
+        for unit in dict.fromkeys(of_name.get(name, (name,)) for name in batch):
+            if len(unit) > room:
+                found.append([])
+                room = most
+            found[-1] += unit
+            room -= len(unit)
+    return found
+
+
+def gathered(
+    batches: t.Sequence[t.Sequence[str]], groups: t.Sequence[t.Sequence[str]]
+) -> list[list[str]]:
+    """The batches with each group of clouds as a whole in the last one that has any of it; in none, if
+    any of it is in none.
+    """
+    places = {name: place for place, batch in enumerate(batches) for name in batch}
+    found: list[list[str]] = [[] for _batch in batches]
+    of_group: dict[str, int | None] = {}
+    for group in groups:
+        is_whole = all(name in places for name in group)
+        last = max(places[name] for name in group) if is_whole else None
+        of_group |= dict.fromkeys(group, last)
+    for name, own in places.items():
+        place = of_group.get(name, own)
+        if place is not None:
+            found[place].append(name)
+    return found
 
 
 def canary_of(batches: t.Sequence[t.Sequence[str]], percent: int) -> list[list[str]]:
@@ -72,10 +102,12 @@ def batches_of(
     canary_percent: int,
     only: str,
     serial: int | None,
+    groups: t.Sequence[t.Sequence[str]] = (),
 ) -> list[list[str]]:
     """The clouds, each with its ring, in the batches of a rollout. ``only``: ``canary`` leaves out
-    all others.
+    all others. groups: clouds that are in one batch, or left out, together.
     """
     by_rings = by_ring(clouds, rings)
     chosen = canary_of if only == "canary" else canary_first
-    return cut(chosen(by_rings, canary_percent), serial or len(clouds) or 1)
+    batches = gathered(chosen(by_rings, canary_percent), groups)
+    return cut(batches, serial or len(clouds) or 1, groups)

@@ -29,10 +29,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import engine as subject
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.done import Done
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.joint_plan import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.shared_roles import (
     refuse_with_others_of_role,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import (
     BUCKET,
     OF_BUCKET,
@@ -473,15 +473,42 @@ def test_a_role_keeps_what_a_cloud_needs_that_fails_meanwhile(tmp_path: Path) ->
     assert "trust shared" not in world.names("write")
 
 
-def test_a_role_is_that_of_a_refused_cloud_whatever_the_case_of_its_name(tmp_path: Path) -> None:
+REFUSED_WITH: dict[str, tuple[dict[str, t.Any], dict[str, t.Any]]] = {
+    "the role in other letters and by its ARN": (
+        {"role": "ray"},
+        {"role": f"arn:aws:iam::{ACCOUNT}:role/team/Ray"},
+    ),
+    "by way of a third cloud": (
+        {"role": "first"},
+        {"role": "last", "node_group_roles": {"cpu": "mid-z"}},
+    ),
+    "in an account that is not known": ({"role": "ray", "account_id": ""}, {"role": "ray"}),
+    "in what is no account": ({"role": "ray", "account_id": "12345"}, {"role": "ray"}),
+    "the role of that name of the cloud": (
+        {"role": None},
+        {"role": "cld_a234567890-cluster_node_role"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_WITH)
+def test_which_cloud_has_the_role_of_a_refused_one(case: str, tmp_path: Path) -> None:
+    """It is refused as well. One with another role is not."""
+    refused, sharing = REFUSED_WITH[case]
     clouds = [
-        cloud_of("a", tmp_path, role="ray"),
-        cloud_of("b", tmp_path, role=f"arn:aws:iam::{ACCOUNT}:role/team/Ray"),
-        cloud_of("c", tmp_path, role="ray-c"),
+        cloud_of("b", tmp_path, **sharing),
+        cloud_of("m", tmp_path, role="mid-z", node_group_roles={"cpu": "mid-a"}),
+        cloud_of("n", tmp_path, role="first", node_group_roles={"cpu": "mid-a"}),
+        cloud_of("a", tmp_path, cloud_id="cld_a234567890", **refused),
+        cloud_of("o", tmp_path, role="ray-c"),
+        cloud_of("p", tmp_path, role="ray", account_id="210987654321"),
     ]
-    clouds[0].error = RefusedError("No.")
+    clouds[3].error = RefusedError("No.")
     refuse_with_others_of_role(clouds)
-    assert failures(clouds).keys() == {"a", "b"}
+    found = failures(clouds)
+    assert "which cannot be offboarded" in found["b"]
+    assert "o" not in found
+    assert ("p" in found) == ("account" in case)
 
 
 TOLD: dict[str, tuple[dict[str, t.Any], bool]] = {

@@ -71,7 +71,9 @@ class Events:
 
 
 class Fleet:
-    """Clouds, and a run for them. rings: of clouds. for_tasks: those that the engine leaves."""
+    """Clouds, and a run for them. rings: of clouds. for_tasks: those that the engine leaves, or
+    their names. engine_options: others than the usual ones.
+    """
 
     def __init__(
         self,
@@ -79,15 +81,19 @@ class Fleet:
         clouds: t.Sequence[Cloud],
         options: RunOptions | None = None,
         rings: t.Mapping[str, str | None] | None = None,
-        for_tasks: t.Sequence[str] = (),
+        for_tasks: t.Sequence[str | Cloud] = (),
+        **engine_options: t.Any,
     ) -> None:
         self.world, self.events = world, Events()
         services = InMemory(world)
-        engine = Engine(services, state="present", stages=["bucket"], threads=1, clock=world.clock)
+        engine_options = {"state": "present", "stages": ["bucket"], "threads": 1, **engine_options}
+        engine = Engine(services, clock=world.clock, **engine_options)
+        tasks = [_for_tasks(one) if isinstance(one, str) else one for one in for_tasks]
+        left = {cloud.name: cloud for cloud in tasks}
         found = Clouds(
             {cloud.name: cloud for cloud in clouds},
-            {name: _for_tasks(name) for name in for_tasks},
-            dict.fromkeys(for_tasks, "the connection is ssh"),
+            left,
+            dict.fromkeys(left, "the connection is ssh"),
             rings=dict(rings or {}),
         )
         feed = t.cast(Feed, self.events)

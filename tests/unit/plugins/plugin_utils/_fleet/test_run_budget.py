@@ -54,6 +54,13 @@ class _Engine:
                 plan = Plan(None, {}, ("ec2_trust_missing",))
                 cloud.plans[planned_resource("trust")] = plan
 
+    def refuse_left_to_tasks(self, *_clouds: t.Any) -> None:
+        """None are."""
+
+    def groups(self, _clouds: t.Collection[Cloud]) -> list[list[Cloud]]:
+        """Each is for itself."""
+        return []
+
     def notices(self, _cloud: Cloud) -> list[str]:
         """Nothing is told."""
         return []

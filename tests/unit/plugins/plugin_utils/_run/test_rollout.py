@@ -222,6 +222,34 @@ def test_the_batches_of_a_rollout(
     assert batches_of(CLOUDS, rings, percent, only, serial) == [list(batch) for batch in expected]
 
 
+@pytest.mark.parametrize(
+    ("groups", "rings", "percent", "only", "serial", "expected"),
+    [
+        pytest.param(["bc"], [], 0, "all", 2, ["a", "bc", "de"], id="in one batch that has room"),
+        pytest.param(
+            ["ae"], [], 0, "all", 2, ["ae", "bc", "d"], id="wherever they would have been"
+        ),
+        pytest.param(["abcd"], [], 0, "all", 2, ["abcd", "e"], id="more than the largest batch"),
+        pytest.param(["bcd"], [], 0, "all", 2, ["a", "bcd", "e"], id="and none beside these"),
+        pytest.param(["ab"], RINGS, 0, "all", None, ["e", "abd", "c"], id="with the last ring"),
+        pytest.param(["bc", "ad"], RINGS, 0, "all", 1, ["e", "ad", "bc"], id="several groups"),
+        pytest.param(["ab"], [], 20, "all", None, ["abcde"], id="in no canary without the rest"),
+        pytest.param(["be"], RINGS, 40, "canary", None, ["be"], id="in a canary that has them"),
+        pytest.param(["ab"], RINGS, 40, "canary", None, ["e"], id="or not at all"),
+    ],
+)
+def test_a_group_of_clouds_is_not_divided(
+    groups: list[str],
+    rings: list[str],
+    percent: int,
+    only: str,
+    serial: int | None,
+    expected: list[str],
+) -> None:
+    found = batches_of(CLOUDS, rings, percent, only, serial, list(map(list, groups)))
+    assert ["".join(sorted(batch)) for batch in found] == expected
+
+
 @pytest.mark.parametrize("only", ["all", "canary"])
 def test_without_clouds_there_are_no_batches(only: str) -> None:
     assert batches_of({}, RINGS, 10, only, None) == []
