@@ -335,15 +335,17 @@ def variable_rules() -> t.Mapping[str, Json]:
 
 def named_roles(assign: t.Any, mapping_rules: t.Any, node_group_roles: t.Any) -> list[str]:
     """The roles that these variables of a cloud name: those of the rules of its Cloud IAM mapping,
-    or of single node groups. Values that are not valid name none.
+    or of single node groups. Values that are not valid name none; without a valid ``assign``, both
+    may be meant.
     """
     if assign == CLOUD_ROLE:
         return []
-    if assign == IAM_MAPPING:
+    found: list[t.Any] = []
+    if assign not in (None, COMPUTE_CONFIG):
         rules = mapping_rules if isinstance(mapping_rules, (list, tuple)) else ()
-        found = [rule.get("role") for rule in rules if isinstance(rule, t.Mapping)]
-    else:
-        found = [*(node_group_roles if isinstance(node_group_roles, t.Mapping) else {}).values()]
+        found += [rule.get("role") for rule in rules if isinstance(rule, t.Mapping)]
+    if assign != IAM_MAPPING:
+        found += (node_group_roles if isinstance(node_group_roles, t.Mapping) else {}).values()
     return list(dict.fromkeys(role for role in found if isinstance(role, str) and role))
 
 

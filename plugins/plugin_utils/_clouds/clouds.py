@@ -45,6 +45,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.register
     VARIABLE as REGISTERED_BUCKET,
     RegisteredBuckets,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.role_users import (
+    cloud_roles_of,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.hosts import NOT_READ
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import Invocation
@@ -218,6 +221,7 @@ class CloudVariables:
             )
             cloud = Cloud(name, settings, role, profile, notices=tuple(filter(None, found)))
         except TaskError as error:
+            values = values or self._hosts.with_values(variables, _NAMES)
             cloud = Cloud(name, _known_settings(values), error=error)
         if cloud.settings.run_id is None:
             cloud.settings = dataclasses.replace(cloud.settings, run_id=run_id(variables))
@@ -226,13 +230,18 @@ class CloudVariables:
 
 
 def _known_settings(values: Variables) -> CloudSettings:
-    """What is known of a cloud with an error: with the secrets, since the error may quote one of
-    them, in another variable.
+    """What is known of a cloud with an error: with its roles, which are not to be taken away with
+    another cloud, and with the secrets, since the error may quote one of them, in another variable.
     """
-    account_id = str(values.get("cloud_iam_account_id") or "")
-    connection = {option: values.get(PREFIX + option) for option in connection_rules()}
-    key = values.get(f"{PREFIX}backup_key")
-    return CloudSettings(account_id, backup_key=key, connection=connection)
+    roles = cloud_roles_of(values)
+    return CloudSettings(
+        roles.account_id,
+        role=roles.role or None,
+        # However the variables assign them.
+        node_group_roles={role: role for role in roles.further},
+        backup_key=values.get(f"{PREFIX}backup_key"),
+        connection={option: values.get(PREFIX + option) for option in connection_rules()},
+    )
 
 
 def _read_of_anyscale(settings: CloudSettings, values: Variables) -> Variables:

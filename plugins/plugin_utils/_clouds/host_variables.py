@@ -11,6 +11,7 @@ manager and a templar.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import typing as t
 
@@ -98,6 +99,14 @@ class HostVariables:
                     ) from error
         # Ansible's types carry tags, and decrypt vaulted values only when they are read.
         return t.cast(Variables, json.loads(json.dumps(found, default=str)))
+
+    def with_values(self, variables: Variables, names: t.Iterable[str]) -> Variables:
+        """The same, of which some cannot be templated, without these."""
+        found: Variables = {}
+        for name in names:
+            with contextlib.suppress(InputError):
+                found |= self.templated(variables, [name])
+        return found
 
     def of_host(self, name: str, names: t.Iterable[str]) -> Variables:
         """Those variables of a host that are set, templated. An error names the host."""

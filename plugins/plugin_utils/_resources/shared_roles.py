@@ -40,7 +40,11 @@ def refuse_with_others_of_role(
         for name, sharing in hit:
             names = summarize_names([cloud.name for cloud in sharing if cloud in found])
             message = f"Role {name} is also that of {names}, which cannot be offboarded."
-            _refuse(sharing, RefusedError(message, "Correct that first."))
+            remedy = (
+                f"Correct that first. To offboard the role all the same, leave {names} out of the run, "
+                "and set offboard_shared_role=true for this cloud."
+            )
+            _refuse(sharing, RefusedError(message, remedy))
             found |= dict.fromkeys(sharing)
         left = [one for one in left if one not in hit]  # a cloud may have several roles
     return list(found)

@@ -316,3 +316,46 @@ def test_a_cloud_that_there_is_nothing_to_read_of_is_refused(
     error = clouds.for_engine["vision"].error
     assert error is not None
     assert error.failure()["msg"] == given["anyscale_not_read"]
+
+
+GROUPS = {"cloud_iam_node_group_roles": {"gpu": "ml"}}
+RULES = [{"selector": "project=x", "role": "etl"}]
+INVALID: dict[str, tuple[dict[str, t.Any], set[str]]] = {
+    "a misspelt variable": ({"cloud_iam_thraeds": 3}, {"ray", "ml"}),
+    "a value that is not valid": ({"cloud_iam_quota_chars": "many"}, {"ray", "ml"}),
+    "a variable without a value": (
+        {"cloud_iam_bucket": trust_as_template("{{ a }}")},
+        {"ray", "ml"},
+    ),
+    "no account": ({"cloud_iam_account_id": None}, {"ray", "ml"}),
+    "not read": ({"anyscale_not_read": "It is not returned."}, {"ray", "ml"}),
+    "not covered by the fleet file": ({"anyscale_authority": {"covered": False}}, {"ray", "ml"}),
+    "the role that is registered": (
+        {
+            "cloud_iam_role": None,
+            "anyscale_default_role_arn": ARN.format("team/nodes"),
+            "cloud_iam_x": 1,
+        },
+        {"nodes", "ml"},
+    ),
+    "rules": (
+        {"cloud_iam_assign": "iam_mapping", "cloud_iam_mapping_rules": RULES, "cloud_iam_x": 1},
+        {"etl"},
+    ),
+    "rules or node groups": (
+        {"cloud_iam_assign": "iam-mapping", "cloud_iam_mapping_rules": RULES},
+        {"ray", "ml", "etl"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", INVALID)
+def test_the_roles_of_a_cloud_with_invalid_variables_are_known(case: str) -> None:
+    """Else another cloud that has one of them could be offboarded with it."""
+    invalid, roles = INVALID[case]
+    account = {"cloud_iam_account_id": "123456789012", "cloud_iam_cloud_id": "cld_1"}
+    given = {**account, "cloud_iam_role": "ray", **GROUPS, **invalid}
+    read = CloudVariables(action_of(vision=given), "local").read(["vision"], True, {})
+    cloud = read.for_engine["vision"]
+    assert cloud.error
+    assert set(cloud.revoked_roles) == roles
