@@ -38,6 +38,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.recordi
     recording_outcomes,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.assignment import (
+    assigned_hosts,
+    hosts_of_item,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.engine import (
     RollbackEngine,
 )
@@ -91,7 +95,7 @@ class ActionModule(FleetAction):
         check_mode = self._task.check_mode or arguments["mode"] == "check"
         # The directory in which a local connection runs modules.
         with contextlib.chdir(self._loader.get_basedir()):
-            hosts = _Hosts(HostVariables(self), names, arguments)
+            hosts = _Hosts(HostVariables(self), names, arguments, plan["documents"])
             engine = RollbackEngine(
                 [
                     hosts.restoration(name, item)
@@ -192,8 +196,13 @@ class _Rollback:
 class _Hosts:
     """What the variables of the hosts say: how to connect, and which cloud each is."""
 
-    def __init__(self, variables: HostVariables, names: t.Sequence[str], overrides: Json) -> None:
-        """``overrides``: the options that say what documents are restored in spite of."""
+    def __init__(
+        self, variables: HostVariables, names: t.Sequence[str], overrides: Json, documents: Json
+    ) -> None:
+        """overrides: the options that say what documents are restored in spite of. documents: those of
+        each host.
+        """
+        self._assigned = assigned_hosts(documents)
         self._overrides = {name: overrides[name] for name in ("force", "accept_unsigned")}
         self._settings: dict[str, CloudSettings] = {}
         self._errors: dict[str, TaskError] = {}
@@ -224,9 +233,8 @@ class _Hosts:
         return (self._settings[host].cloud_id or "") if host in self._settings else ""
 
     def restoration(self, name: str, item: Json) -> Restoration:
-        """A document that a host restores, for the clouds of all hosts that it was written for."""
-        others = [host for cloud in item["written_for"] for host in self._of_cloud.get(cloud, ())]
-        hosts = tuple(dict.fromkeys([name, *others]))
+        """A document that a host restores, for the clouds of all hosts that it concerns."""
+        hosts = hosts_of_item(name, item, self._of_cloud, self._assigned)
         if name in self._errors:
             return Restoration(
                 item["resource"], item["kind"], item["step"], hosts, {}, error=self._errors[name]

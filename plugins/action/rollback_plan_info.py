@@ -111,11 +111,8 @@ class ActionModule(FirstTask):
         only_named: bool = arguments["only_named_documents"]
         documents = documents_of(backups)
         clouds = _cloud_ids(hosts) if only_named else None
-        in_the_run = {cloud for document in documents for cloud in document.clouds}
         fleet = {**_rest_of_fleet(arguments["fleet"], hosts, hostvars), **hosts}
-        documents = with_dependents(
-            documents, dict(sorted(fleet.items())), in_the_run if clouds is None else clouds
-        )
+        documents = with_dependents(documents, dict(sorted(fleet.items())), clouds)
         assignment = assign(documents, hosts, only_named)
         left_out = [document.first.resource for document in assignment.unassigned]
         if (left_out and not only_named) or (documents and not assignment.by_host):

@@ -17,7 +17,8 @@ description:
     playbook C(rayfleet.anyscale.rollback).
   - All documents are read and decided before the first write. A cloud of which one document is refused,
     for example because it was changed since, is not rolled back at all, and neither are the clouds that
-    share one of the documents to restore with it. At each write it is decided once more, under the lock
+    share one of the documents to restore with it, or of which one would take from a role what its
+    clusters need. At each write it is decided once more, under the lock
     of the document. After a refusal or a failure there, nothing more is written of these clouds.
   - First, all that gives roles something is restored, then compute configs and Cloud IAM mappings, and
     at last what takes something from roles. Within each of these, documents of one kind are restored at

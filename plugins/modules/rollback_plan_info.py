@@ -125,7 +125,8 @@ documents:
       last, and of each kind the document that was written last comes first.
     - C(files) are the backups. C(needed_by) are clouds whose clusters would lose access.
     - With O(only_named_documents=true), C(clouds) are the IDs of the clouds of the play, else
-      V(null). C(written_for) are those of the clouds that the document was written for.
+      V(null). C(written_for) are those of the clouds that the document was written for, C(used_by)
+      those of other clouds to roll back whose clusters need it until they are.
   returned: success
   type: dict
   sample:
@@ -136,6 +137,7 @@ documents:
         account_id: "123456789012"
         clouds: null
         written_for: [cld_753dbc20747e0f54ff2e5338]
+        used_by: []
         files:
           - /srv/anyscale_backups/20261124T101500-123456Z.4711.trust_policy.ray-team-a-0cc175b9c0f1.json
         needed_by: []

@@ -105,18 +105,27 @@ def host_of(variables: t.Mapping[str, t.Any]) -> Host:
 
 
 def with_dependents(
-    documents: t.Iterable[Restorable], fleet: t.Mapping[str, Host], rolled_back: t.Collection[str]
+    documents: t.Sequence[Restorable],
+    fleet: t.Mapping[str, Host],
+    limit: t.Collection[str] | None = None,
 ) -> list[Restorable]:
-    """The documents, each with the hosts of a fleet whose clusters need what would be lost, and
-    which are not rolled back themselves.
+    """The documents, each with those of a fleet whose clusters need what would be lost: the hosts of
+    clouds that are not rolled back, and the clouds that are, as long as they are not.
 
     A run wrote only what was not in sync. If a document was already in sync for a cloud, because of
     another cloud of the run or in a later run, no backup records that this cloud needs it.
-    rolled_back: IDs of clouds.
+    limit: the IDs of the only clouds to restore documents for, if there are such.
     """
+    written_for = {cloud for document in documents for cloud in document.clouds}
+    rolled_back = written_for if limit is None else written_for.intersection(limit)
     others = {name: host for name, host in fleet.items() if host.cloud.cloud_id not in rolled_back}
+    own = {name: host for name, host in fleet.items() if name not in others}
     return [
-        dataclasses.replace(document, needed_by=tuple(_dependents(document, others)))
+        dataclasses.replace(
+            document,
+            needed_by=tuple(_dependents(document, others)),
+            used_by=frozenset(own[name].cloud.cloud_id for name in _dependents(document, own)),
+        )
         for document in documents
     ]
 
@@ -178,6 +187,36 @@ def restored_for(
         for name, host in fleet.items()
         if host.cloud.cloud_id in clouds or name in needed_by or name in assignment.by_host
     ]
+
+
+def hosts_of_item(
+    name: str,
+    item: t.Mapping[str, t.Any],
+    hosts: t.Mapping[str, t.Sequence[str]],
+    assigned: t.Mapping[str, t.Sequence[str]],
+) -> tuple[str, ...]:
+    """The hosts that a document is restored for, the one that restores it first: with them, also those
+    whose clusters need it until they are rolled back.
+
+    hosts: those of each cloud in the play. assigned: as ``assigned_hosts``; for a cloud that has no
+    host in the play, or none with valid variables.
+    """
+    clouds = [*item["written_for"], *item["used_by"]]
+    others = [one for cloud in clouds for one in hosts.get(cloud) or assigned.get(cloud, ())]
+    return tuple(dict.fromkeys([name, *others]))
+
+
+def assigned_hosts(
+    documents: t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]]],
+) -> dict[str, list[str]]:
+    """The hosts that restore what was written for each cloud, by its ID. documents: the items of each
+    host.
+    """
+    found: dict[str, list[str]] = {}
+    for name, items in documents.items():
+        for cloud in dict.fromkeys(cloud for item in items for cloud in item["written_for"]):
+            found.setdefault(cloud, []).append(name)
+    return found
 
 
 def _moved(documents: t.Sequence[Restorable]) -> dict[str, Key]:

@@ -65,6 +65,9 @@ Role = tuple[str, str]  # as role_identity
 class Restorable:
     """A document to restore, with its backups ordered by time, and the IDs of the clouds that they
     were written for.
+
+    needed_by: the hosts of other clouds whose clusters need what it takes from roles. used_by: the IDs
+    of clouds that are rolled back, and whose clusters need it until they are.
     """
 
     first: Backup
@@ -72,6 +75,7 @@ class Restorable:
     files: tuple[str, ...]
     clouds: frozenset[str]
     needed_by: tuple[str, ...] = ()
+    used_by: frozenset[str] = frozenset()
 
     @property
     def latest(self) -> str:
@@ -125,6 +129,7 @@ class Restorable:
             "files": list(self.files),
             "clouds": clouds,
             "written_for": sorted(self.clouds),
+            "used_by": sorted(self.used_by),
             "needed_by": list(self.needed_by),
         }
 

@@ -16,7 +16,9 @@ import pytest
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.assignment import (
     assign,
+    assigned_hosts,
     host_of,
+    hosts_of_item,
     restored_for,
     why_unassigned,
     with_dependents,
@@ -215,9 +217,71 @@ def test_who_needs_what_would_be_lost(case: str) -> None:
     """
     backup, expected = NEEDS[case]
     fleet = {name: host_of(host) for name, host in FLEET.items()}
-    (document,) = with_dependents(documents_of({"/backups/1.json": backup}), fleet, {"cld_1"})
+    backup = dataclasses.replace(backup, clouds=("cld_1",))
+    (document,) = with_dependents(documents_of({"/backups/1.json": backup}), fleet)
     assert set(document.needed_by) == expected
     assert document.as_item(None)["needed_by"] == [name for name in FLEET if name in expected]
+
+
+ROLLED_BACK: dict[str, tuple[Backup, list[str] | None, set[str], set[str]]] = {
+    "the trust that it gave": (GIVES_TRUST, None, {"cld_2"}, {"elsewhere"}),
+    "the trust that it gave, of these clouds alone": (
+        GIVES_TRUST,
+        ["cld_1", "cld_3"],
+        set(),
+        {"beside it", "elsewhere"},
+    ),
+    "the trust that it took": (TAKES_TRUST, None, set(), set()),
+    "the bucket that it gave": (GIVES_BUCKET, None, {"cld_2"}, set()),
+    "the bucket that it gave to another role": (WIDENS_BUCKET, None, set(), set()),
+}
+
+
+@pytest.mark.parametrize("case", ROLLED_BACK)
+def test_who_is_rolled_back_and_needs_what_would_be_lost(case: str) -> None:
+    """Without being one of those that it was written for: until they are rolled back, their clusters
+    need it. Of those that are to be rolled back and of which the run wrote nothing, they always do.
+    """
+    backup, limit, used_by, needed_by = ROLLED_BACK[case]
+    second = dataclasses.replace(config("team", "cld_2"), clouds=("cld_2",))
+    names = ("taken back", "beside it", "elsewhere", "with a role of its own", "bare")
+    fleet = {name: host_of(FLEET[name]) for name in names}
+    documents = documents_of({"/backups/1.json": backup, "/backups/2.json": second})
+    found = {one.first.kind: one for one in with_dependents(documents, fleet, limit)}
+    document = found[backup.kind]
+    assert (set(document.used_by), set(document.needed_by)) == (used_by, needed_by)
+    assert document.as_item(None)["used_by"] == sorted(used_by)
+    assert not found[second.kind].used_by
+
+
+def item_for(*written_for: str, used_by: t.Sequence[str] = ()) -> dict[str, t.Any]:
+    return {"written_for": written_for, "used_by": used_by}
+
+
+IN_PLAY = {"cld_1": ["first"], "cld_2": ["second", "second-eu"]}
+CONCERNED: dict[str, tuple[dict[str, t.Any], tuple[str, ...]]] = {
+    "its own alone": (item_for("cld_1"), ("first",)),
+    "all hosts of those that it was written for": (
+        item_for("cld_1", "cld_2"),
+        ("first", "second", "second-eu"),
+    ),
+    "those that need it until they are rolled back": (
+        item_for("cld_1", used_by=["cld_2"]),
+        ("first", "second", "second-eu"),
+    ),
+    "those that restore what is of one out of the play": (
+        item_for("cld_1", used_by=["cld_3"]),
+        ("first", "neighbor"),
+    ),
+    "one of which nothing is restored": (item_for("cld_1", "cld_4"), ("first",)),
+}
+
+
+@pytest.mark.parametrize("case", CONCERNED)
+def test_which_hosts_are_rolled_back_together(case: str) -> None:
+    item, hosts = CONCERNED[case]
+    items = {"first": [item_for("cld_1")], "neighbor": [item_for("cld_3"), item_for("cld_3")]}
+    assert hosts_of_item("first", item, IN_PLAY, assigned_hosts(items)) == hosts
 
 
 @pytest.mark.parametrize(
