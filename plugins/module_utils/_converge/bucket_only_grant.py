@@ -10,6 +10,7 @@ This module util is private to the collection. Pure.
 from __future__ import annotations
 
 import dataclasses
+import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import (
     Wanted,
@@ -35,13 +36,19 @@ def only_granted_by(raw: RawStatement, role: Role, wanted: Wanted) -> tuple[str,
     """The actions of a statement that a role's own policies do not certainly allow as well, with all
     that is wanted, which they are going to allow.
     """
-    own = wanted.identities.get(role.arn, Identity())
-    going = {"Effect": "Allow", "Action": list(wanted.actions), "Resource": list(wanted.resources)}
-    policies = (*own.policies, NamedPolicy("wanted", {"Statement": [going]}))
-    found = by_identity(
-        dataclasses.replace(own, policies=policies), role, _pairs_of(raw), wanted.now
-    )
+    own = with_going(wanted.identities.get(role.arn, Identity()), [wanted])
+    found = by_identity(own, role, _pairs_of(raw), wanted.now)
     return tuple(dict.fromkeys(action for action, _resource in found.missing))
+
+
+def with_going(own: Identity, wants: t.Iterable[Wanted]) -> Identity:
+    """The own policies of a role with all that is wanted, which they are going to allow."""
+    going = [
+        {"Effect": "Allow", "Action": list(wanted.actions), "Resource": list(wanted.resources)}
+        for wanted in wants
+    ]
+    policies = (*own.policies, NamedPolicy("wanted", {"Statement": going}))
+    return dataclasses.replace(own, policies=policies)
 
 
 def _pairs_of(raw: RawStatement) -> list[Pair]:

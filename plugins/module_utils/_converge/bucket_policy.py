@@ -29,6 +29,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import
     bucket_policy_plan,
     bucket_want,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_only_grant import (
+    with_going,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
     LivePolicy,
@@ -128,11 +131,11 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
         self._existing = existing
         self._live_roles: dict[RoleReference, dict[str, t.Any]] = {}
         self._identities: dict[RoleReference, Identity | AwsError | None] = {}
-        self._planners: list[BucketPlanner] = []
+        self.planners: list[BucketPlanner] = []
 
     def serve(self, planner: BucketPlanner) -> None:
         """Read the own policies of roles too where this plan depends on them."""
-        self._planners.append(planner)
+        self.planners.append(planner)
 
     @property
     def resource(self) -> str:
@@ -151,7 +154,7 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
         arns = self.principals(document)
         live = LiveBucketPolicy(self.resource, document, arns=arns, roles=roles)
         needed = {
-            reference: None for planner in self._planners for reference in planner.in_doubt(live)
+            reference: None for planner in self.planners for reference in planner.in_doubt(live)
         }
         identities = {
             reference: identity
@@ -339,8 +342,8 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
 
     def in_doubt(self, live: LiveBucketPolicy) -> list[RoleReference]:
         """The roles whose own policies the plan depends on: those without all access by the bucket's
-        policy; those that lose it, since it is said what they keep; and those to which it allows more
-        than their own policies are going to allow at least.
+        policy, or that leave it for another cloud; those that lose it, since it is said what they
+        keep; and those to which it allows more than their own policies are going to allow at least.
         """
         known = [one for one in self.roles if isinstance(live.roles.get(one), Role)]
         if not known or not (self.counts_own or self.state == "released"):
@@ -353,7 +356,10 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
             bucket_policy_plan.staying(raws, wanted)
             if self.state == "released"
             else [
-                one for one in wanted.roles if not bucket_policy_plan.has_access(raws, one, wanted)
+                one
+                for one in wanted.roles
+                if not bucket_policy_plan.has_access(raws, one, wanted)
+                or self._leaving_wants(live, one)
             ]
         )
         by_role = dict(zip(wanted.roles, known, strict=True))
@@ -371,6 +377,8 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
                 unread[role.arn] = identity.message
             elif identity is not None:
                 identity = self._as_it_will_be(identity)
+                if leaving := self._leaving_wants(live, role):
+                    identity = with_going(identity, leaving)
                 found = by_identity(identity, role, pairs, wanted.now)
                 is_enough = is_complete_by_identity(
                     found, identity, self.store.bucket, self.actions
@@ -385,6 +393,18 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
         return dataclasses.replace(
             wanted, own_grants=own_grants, own_denies=own_denies, limits=limits, unread=unread
         )
+
+    def _leaving_wants(self, live: LiveBucketPolicy, role: Role) -> list[bucket_want.Wanted]:
+        """What other clouds want that take the role out of the bucket's policy: its own policies are
+        going to allow that.
+        """
+        return [
+            one._want_of(live, [reference], live.document)
+            for one in dict.fromkeys(self.store.planners)  # many clouds may want the same
+            if one.state == "released"
+            for reference in one.roles
+            if isinstance(found := live.roles.get(reference), Role) and found.arn == role.arn
+        ]
 
     def _own_of(self, live: LiveBucketPolicy, roles: t.Sequence[Role]) -> dict[str, Identity]:
         """The own policies of roles as they are going to be, by ARN, as far as they were read."""

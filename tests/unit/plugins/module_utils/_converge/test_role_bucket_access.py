@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
@@ -14,12 +15,16 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import par
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy import (
     BucketPlanner,
     LiveBucketPolicy,
+    merged_planners,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import (
     PRESETS,
     SID,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
+    PolicyReconciler,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_bucket_access import (
     BucketGrantPlanner,
     BucketWant,
@@ -137,7 +142,7 @@ REFERENCE = parse_role(ROLE)
 
 
 def bucket_planner(state: str = "present", **more: t.Any) -> BucketPlanner:
-    store: t.Any = type("Store", (), {"bucket": BUCKET})()
+    store: t.Any = type("Store", (), {"bucket": BUCKET, "planners": []})()
     given = {"counts_own": True, "policy_name": SID, **more}
     return BucketPlanner(store, (REFERENCE,), state, **given)
 
@@ -194,6 +199,37 @@ COUNTED: dict[str, tuple[t.Any, bool]] = {
 def test_own_policies_count_where_they_are_complete(case: str) -> None:
     found, is_enough = COUNTED[case]
     assert bucket_planner().plan(bucket_policy(own=found)).changed is not is_enough
+
+
+LEAVING: dict[str, tuple[dict[str, t.Any], tuple[Raw, ...], list[str]]] = {
+    "it has it by its own policies": ({}, (GRANT,), ["access_in_bucket_policy"]),
+    "it is going to": ({}, (), ["access_in_bucket_policy"]),
+    "it is going to have less": (
+        {"actions": PRESETS["read_only"]},
+        (),
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LEAVING)
+def test_a_role_that_leaves_the_buckets_policy_for_another_cloud_does_not_come_back(
+    case: str,
+) -> None:
+    """If that cloud's way to the bucket is enough for the one that takes any."""
+    more, raws, reasons = LEAVING[case]
+    either = bucket_planner()
+    leaves = dataclasses.replace(
+        bucket_planner("released", counts_own=False, **more), store=either.store
+    )
+    either.store.planners += [leaves, either]
+    ours = {**BY_BUCKET, "Sid": SID}
+    found = bucket_policy(ours, own=own(*raws))
+    assert either.in_doubt(found) == [REFERENCE]
+    planners = merged_planners(either.store.planners)
+    plan = PolicyReconciler(either.store, planners, []).plan(found)
+    assert list(plan.reasons) == reasons
+    assert plan.after == policy(*(() if reasons else (ours,)))
 
 
 def test_a_deny_among_the_own_policies_is_named() -> None:
