@@ -32,7 +32,9 @@ description:
     M(rayfleet.anyscale.fleet_outcome_info) returns the outcome of each cloud, and fails for those
     that failed.
   - Hosts whose modules would not run on the controller, as the same user and with the same Python,
-    are left to tasks of their own, see P(rayfleet.anyscale.fleet_run_hosts#lookup).
+    are left to tasks of their own, see P(rayfleet.anyscale.fleet_run_hosts#lookup). With
+    O(state=absent), one that has the same role as another host is refused together with it, since
+    these tasks would take the role's access also if the other one fails.
   - C(module_defaults) and C(environment) are not used. Each connection option has a variable
     instead.
   - Tags of the command line choose the parts V(trust), V(bucket) and V(compute_config). Another tag
