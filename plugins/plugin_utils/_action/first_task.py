@@ -36,6 +36,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.playbook
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.read_once import (
     refuse_differing,
+    refuse_other_pattern,
     refuse_pattern_of_hosts,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_id import (
@@ -77,10 +78,14 @@ def validated(action: ActionBase, playbook: str, variables: Json) -> tuple[Json,
         specified.refuse_names(variables, extra)
         if ignored and not _has_own_plays():
             raise ignored[0]
-        if action._task.run_once or action.BYPASS_HOST_LOOP:
+        is_for_all = action._task.run_once or action.BYPASS_HOST_LOOP
+        if is_for_all:
             _refuse_of_hosts(action, specified, extra, variables)
         with naming_variables(JOB_OF_AWX in variables):
             found = specified.parse(lambda name: _value(action, name, variables), variables)
+        if is_for_all and specified.hosts_variable in variables:
+            selected = action._task.get_play().hosts
+            refuse_other_pattern(specified, found[specified.hosts_variable], selected)
     except TaskError as error:
         raise AnsibleError(error.failure()["msg"]) from None
     return found, [f"{error.message}. {error.remedy}" for error in ignored]

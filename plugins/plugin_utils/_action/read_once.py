@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.inventory.manager import split_host_pattern
+
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.host_values import Lot
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.playbook_variables import (
@@ -20,6 +22,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.playbook
 
 Groups = t.Mapping[str, t.Sequence[str]]
 _MOST_NAMED = 3
+# Left out of a pattern where the inventory has none.
+_UNCOVERED = "anyscale_uncovered"
 
 
 def refuse_pattern_of_hosts(
@@ -50,6 +54,26 @@ def refuse_pattern_of_hosts(
                 else f"by -e, such as {variable.command()}, or use --limit."
             )
             + _for_some(variable),
+        )
+
+
+def refuse_other_pattern(
+    playbook: Playbook, given: t.Sequence[str], selected: t.Sequence[str]
+) -> None:
+    """Raise InputError if the hosts of the play are not those of its variable: Ansible takes the default
+    for a template whose variables only hosts have.
+
+    given: the value of the variable for a host. selected: the hosts of the play.
+    """
+    wanted, taken = (
+        {*split_host_pattern(list(pattern))} - {_UNCOVERED} for pattern in (given, selected)
+    )
+    if wanted != taken:
+        name = playbook.hosts_variable
+        raise InputError(
+            f"{name} is {','.join(given)} for a host, but this run is for {','.join(selected)}: Ansible "
+            "selects the hosts of a play before it reads their variables",
+            f"Set {name} to a pattern without variables of hosts.",
         )
 
 

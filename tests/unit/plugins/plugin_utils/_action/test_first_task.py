@@ -42,6 +42,7 @@ def action_of(run_once: bool, hosts: dict[str, dict[str, t.Any]], **of_play: t.A
     play = Play.load({"name": "Run", "hosts": "all", "vars": of_play}, manager, loader)
     given = {"name": "First", "action": "debug", "run_once": run_once}
     task = Task.load(given, variable_manager=manager, loader=loader)
+    play.hosts = ["all"]  # as Ansible has it once the play runs
     task.get_play = lambda: play
     templar = Templar(loader, variables={})
     parts = {"_task": task, "_loader": loader, "_templar": templar, "BYPASS_HOST_LOOP": False}
@@ -55,7 +56,13 @@ IGNORED: dict[str, tuple[str, dict[str, t.Any], dict[str, t.Any], str]] = {
         {},
         "offboard_hosts is a variable of hosts (lab), where it has no effect",
     ),
-    "the pattern of an import": ("offboard", {}, {"offboard_hosts": "lab"}, ""),
+    "the pattern of an import": ("offboard", {}, {"offboard_hosts": "all"}, ""),
+    "one that only hosts have the variables of": (
+        "offboard",
+        {},
+        {"offboard_hosts": "lab"},
+        "offboard_hosts is lab for a host, but this run is for all",
+    ),
     "a pause of one cloud": ("heal", {"heal_paused": True}, {}, "heal_paused is read once"),
     "a pause that is the play's": ("heal", {"heal_paused": True}, {"heal_paused": False}, ""),
 }

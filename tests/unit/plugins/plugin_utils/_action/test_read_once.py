@@ -18,6 +18,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.playbook
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.read_once import (
     refuse_differing,
+    refuse_other_pattern,
     refuse_pattern_of_hosts,
 )
 
@@ -69,6 +70,31 @@ def test_a_pattern_that_heals_nothing_less() -> None:
         "Take it out of the inventory. Set it in the extra variables of the job template. "
         "For some clouds alone, set heal_excluded=true for them in the inventory."
     )
+
+
+SELECTED: dict[str, tuple[list[str], list[str], bool]] = {
+    "one": (["lab"], ["lab"], True),
+    "in one text": (["all", "!lab"], ["all, !lab"], True),
+    "without a group that is not there": (
+        ["anyscale_clouds", "anyscale_uncovered"],
+        ["anyscale_clouds"],
+        True,
+    ),
+    "the default": (["lab"], ["anyscale_clouds"], False),
+}
+
+
+@pytest.mark.parametrize("case", SELECTED)
+def test_a_template_that_only_hosts_have_the_variables_of(case: str) -> None:
+    """Ansible has taken the default for it, which is all clouds."""
+    given, selected, is_same = SELECTED[case]
+    offboard = load_playbook("offboard")
+    if is_same:
+        refuse_other_pattern(offboard, given, selected)
+        return
+    words = "offboard_hosts is lab for a host, but this run is for anyscale_clouds: "
+    with pytest.raises(InputError, match=words):
+        refuse_other_pattern(offboard, given, selected)
 
 
 GROUP = "the group account_111111111111"
