@@ -99,7 +99,7 @@ def _ran(
     request: pytest.FixtureRequest,
     running_sandbox: Sandbox,
     tmp_path_factory: pytest.TempPathFactory,
-) -> t.Iterator[Ran]:
+) -> Ran:
     case = CASES[request.param]
     folder = tmp_path_factory.mktemp(case.playbook)
     secrets = {"token": canary(), "secret_key": canary()}
