@@ -37,6 +37,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.awx_runs import (
     summary_of,
 )
 from ansible_collections.rayfleet.anyscale.tests.support.cloudtrail_records import bridged, record
+from ansible_collections.rayfleet.anyscale.tests.support.job_templates import launched
 from ansible_collections.rayfleet.anyscale.tests.support.rows import few_of
 from ansible_collections.rayfleet.anyscale.tests.support.secret_scan import canary, leaks
 
@@ -324,8 +325,7 @@ def test_a_job_that_heals_ends_as_an_onboarding_does(
         folder.mkdir()
         variables = {
             "ansible_eda": {"events": [bridged(event) for event in events]},
-            "heal_state_dir": str(tmp_path / "healing"),
-            "cloud_iam_backup_dir": str(tmp_path / "backups"),
+            **launched("heal", tmp_path),
         }
         given = {"environment": environment, "job_id": job_id}
         path = "playbooks/heal.yml"
@@ -378,10 +378,6 @@ To undo what was changed: launch the job template Anyscale rollback with 13 for 
     assert set(job.published["anyscale_totals"]) == {"audit before", "onboard"}
 
 
-# As the role awx_setup writes it into the job template.
-A_SLICE = "{{ awx_workflow_job_name | default('') == awx_job_template_name }}"
-
-
 @pytest.mark.parametrize(
     ("workflow", "succeeds"),
     [
@@ -400,8 +396,7 @@ def test_only_a_slice_may_have_no_selected_cloud(
         inventory(running_sandbox, FLEET),
         "playbooks/onboard.yml",
         variables={
-            "fleet_clouds": "visoin-*",
-            "fleet_allow_empty_selection": A_SLICE,
+            **launched("onboard", tmp_path, fleet_clouds="visoin-*"),
             "awx_workflow_job_name": workflow,
         },
         environment=running_sandbox.child_variables(),
@@ -410,11 +405,17 @@ def test_only_a_slice_may_have_no_selected_cloud(
     assert "None of the 12 clouds is selected by clouds visoin-*." in job.seen
 
 
-@pytest.mark.long
-def test_each_way_back_names_the_next(running_sandbox: Sandbox, tmp_path: Path) -> None:
-    """In an offboarding and its rollback, too: with the job, and the answers that it needs."""
+Launch = t.Callable[..., Job]
+
+
+@pytest.fixture(name="launch")
+def _launch(running_sandbox: Sandbox, tmp_path: Path) -> Launch:
+    """Launch a job template of the role awx_setup, with answers to its survey."""
     running_sandbox.reset()
     running_sandbox.seed(FLEET)
+    hosts = inventory(running_sandbox, FLEET)
+    [group] = hosts["all"]["children"].values()
+    group["vars"] |= {"cloud_iam_manage_trust": False}
     environment = {**running_sandbox.child_variables(), "RAYFLEET_BACKUP_KEY": canary()}
 
     def job(playbook: str, job_id: int, **answers: t.Any) -> Job:
@@ -422,23 +423,32 @@ def test_each_way_back_names_the_next(running_sandbox: Sandbox, tmp_path: Path) 
         folder.mkdir()
         return run_job(
             folder,
-            inventory(running_sandbox, FLEET),
+            hosts,
             f"playbooks/{playbook}.yml",
-            variables={"cloud_iam_backup_dir": str(tmp_path / "backups"), **answers},
+            variables=launched(playbook, tmp_path, **answers),
             environment=environment,
             job_id=job_id,
         )
 
-    answers = {"fleet_clouds": IN_SYNC, "offboard_default_role": "yes"}
-    offboarded = job("offboard", 21, **answers, cloud_iam_manage_trust=False)
+    return job
+
+
+OFFBOARDING = {"fleet_mode": "apply", "fleet_clouds": IN_SYNC, "offboard_default_role": "yes"}
+UNDO = "launch the job template Anyscale rollback with {} for Run"
+
+
+def test_each_way_back_names_the_next(launch: Launch) -> None:
+    """In an offboarding and its rollback, too: with the job, and the answers that it needs."""
+    offboarded = launch("offboard", 21, **OFFBOARDING)
     assert summary_of(offboarded)[0] == "1 changed, 0 in sync, 0 failed", offboarded.seen
-    assert summary_of(offboarded)[-1].endswith(
-        "launch the job template Anyscale rollback with 21 for Run"
-    )
-    restored = job("rollback", 22, rollback_run="21", rollback_force="no")
-    assert summary_of(restored)[-1].endswith(
-        "launch the job template Anyscale rollback with 22 for Run"
-    ), restored.seen
-    listed = job("rollback", 23, rollback_run="")
+    assert summary_of(offboarded)[-1].endswith(UNDO.format(21))
+    restored = launch("rollback", 22, fleet_mode="apply", rollback_run="21")
+    assert summary_of(restored)[-1].endswith(UNDO.format(22)), restored.seen
+
+
+@pytest.mark.long
+def test_a_rollback_without_a_run_lists_those_to_choose_from(launch: Launch) -> None:
+    launch("offboard", 21, **OFFBOARDING)
+    listed = launch("rollback", 23)
     choose = "Launch the job template Anyscale rollback with one of these runs for Run, of "
     assert choose in listed.seen
