@@ -44,6 +44,8 @@ _RETRYABLE = (
     "RequestTimeoutException",
 )
 _TOO_MANY_REQUESTS = 429
+# The status with which Anyscale refuses a call to a cloud that it has to start first.
+HIBERNATED = 599
 # What option() returns.
 _OPTION = re.compile(r"\b(?P<option>\w+) \((?P<variable>\w+) in playbooks\)")
 # The variables of playbooks that set options of modules which are the subjects of messages.
@@ -101,6 +103,11 @@ class TaskError(Exception):
         self.message = message
         self.remedy = remedy
         self.details = {key: value for key, value in details.items() if value is not None}
+
+    @property
+    def outcome_unknown(self) -> bool:
+        """Whether it is unknown if the call that failed took effect."""
+        return False
 
     def failure(self) -> dict[str, t.Any]:
         """The keys of the failed result: ``msg``, on one line, and ``error`` if there are details
@@ -191,13 +198,23 @@ class CredentialsError(AwsError):
 
 class AnyscaleError(TaskError):
     """A call to the Anyscale API failed. ``details`` hold ``method``, ``path``, ``status`` and
-    ``trace_id``.
+    ``trace_id``. ``follows_unknown``: whether an earlier attempt of the same call may have taken
+    effect.
     """
+
+    follows_unknown = False
 
     @property
     def status(self) -> int:
         """The HTTP status; 0 if there was no response."""
         return int(self.details.get("status", 0))
+
+    @property
+    def outcome_unknown(self) -> bool:
+        """Whether it is unknown if the call took effect: there was no response, an unreadable one, or
+        an internal error.
+        """
+        return self.follows_unknown or self.status < 300 or 500 <= self.status < HIBERNATED
 
 
 class UnsettledError(TaskError):

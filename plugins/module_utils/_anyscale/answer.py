@@ -17,7 +17,10 @@ import re
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    HIBERNATED,
+    InputError,
+)
 
 _LONGEST_RETRY_AFTER = 120.0
 _LONGEST_BACKOFF = 20.0
@@ -30,7 +33,6 @@ NO_ANSWER = 0
 _TOO_MANY_REQUESTS = 429
 _GATEWAY_TIMEOUT = 504
 _TRANSIENT = frozenset({NO_ANSWER, 502, 503, _GATEWAY_TIMEOUT})
-HIBERNATED = 599
 _SERVER_FAILED = (
     "Anyscale itself failed: run again a little later, and give the trace id to Anyscale's support "
     "if it keeps failing."

@@ -50,6 +50,11 @@ JsonObject = dict[str, t.Any]
 class UnsentError(AnyscaleError):
     """The request did not leave: it is certain that nothing was done."""
 
+    @property
+    def outcome_unknown(self) -> bool:
+        """Only what an earlier attempt did is unknown."""
+        return self.follows_unknown
+
 
 class Page(t.NamedTuple):
     """A page of a listing.
@@ -189,7 +194,7 @@ class Api:
         and are within the limits.
         """
         url = self.host + path + (f"?{urllib.parse.urlencode(query, doseq=True)}" if query else "")
-        attempt = 0
+        attempt, may_have_acted = 0, False
         while True:
             attempt += 1
             answer = self._attempt(method, url, body, allowance)
@@ -203,9 +208,13 @@ class Api:
                 or not answer.is_transient(repeatable)
                 or pause > allowance.seconds_left()
             ):
-                raise self._refusal(method, path, answer)
+                refusal = self._refusal(method, path, answer)
+                refusal.follows_unknown = may_have_acted
+                raise refusal
+            refusal = self._refusal(method, path, answer)
+            may_have_acted = may_have_acted or refusal.outcome_unknown
             if attempt == 1 and self._on_wait:
-                self._on_wait(f"{self._refusal(method, path, answer).message} Trying again.")
+                self._on_wait(f"{refusal.message} Trying again.")
             self._sleep(pause)
 
     def _attempt(

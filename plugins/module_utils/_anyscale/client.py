@@ -17,14 +17,8 @@ import time
 import typing as t
 import urllib.parse
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.answer import (
-    HIBERNATED,
-    REMEDIES,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.api import (
-    Api,
-    UnsentError,
-)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.answer import REMEDIES
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.api import Api
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
     resolve_credentials,
 )
@@ -229,10 +223,8 @@ class AnyscaleClient:
             created = self.api.result("POST", _TEMPLATES, body=body)
             self._check_version(_TEMPLATES, name, missing_key(created, ("version",)))
             return created
-        except UnsentError:
-            raise
         except AnyscaleError as error:
-            if not _is_outcome_unknown(error.status):
+            if not error.outcome_unknown:
                 raise
             return self._find_created_version(error, name, config, previous_version)
 
@@ -320,11 +312,6 @@ def warm_up() -> None:
 
 def _tls_settings(validate_certs: bool, aws_ca_bundle: str | None) -> TlsSettings:
     return TlsSettings(validate_certs, os.environ.get("ANYSCALE_SSL_CA_CERT") or aws_ca_bundle)
-
-
-def _is_outcome_unknown(status: int) -> bool:
-    """Whether a create that failed with this status may have made its version all the same."""
-    return status < 300 or 500 <= status < HIBERNATED
 
 
 def _outcome_unknown_error(unanswered: AnyscaleError) -> AnyscaleError:

@@ -44,12 +44,16 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.comput
     NOT_ARCHIVED,
     ConfigPlan,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_publication import (
+    publish,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
     Live,
     Reconciler,
     Saved,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.written import noted
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     UnsettledError,
 )
@@ -312,20 +316,15 @@ class ComputeConfigReconciler(Reconciler[LiveConfig]):
         """
         template = live.observed.template
         if template is not None and NOT_ARCHIVED in plan.reasons:
-            store.client.archive_compute_config(template["id"])
-            written.append(f"{live.resource} (archived)")
+            with noted(f"{live.resource} (archived)", written):
+                store.client.archive_compute_config(template["id"])
         if template is not None and ARCHIVED in plan.reasons:
-            store.client.unarchive_compute_config(template["id"])
-            written.append(f"{live.resource} (unarchived)")
+            with noted(f"{live.resource} (unarchived)", written):
+                store.client.unarchive_compute_config(template["id"])
         if not plan.publishes:
             return 0
-        published = store.client.publish_compute_config(
-            store.name,
-            t.cast(t.Any, plan.config),
-            previous_version=plan.result["previous_version"] or 0,
-        )
-        written.append(f"version {published['version']} of {live.resource}")
-        return int(published["version"])
+        config, previous = t.cast(t.Any, plan.config), plan.result["previous_version"] or 0
+        return publish(store.client, store.name, config, previous, live.resource, written)
 
 
 def _with_version(plan: ConfigPlan, observed: Observed) -> ConfigPlan:

@@ -15,9 +15,6 @@ import abc
 import dataclasses
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.answer import (
-    HIBERNATED,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.api import UnsentError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping_plan import (
     MappingPlan,
@@ -126,15 +123,7 @@ class IamMappingReconciler(OverwritingReconciler[LiveMapping]):
         """Also if another change holds the lock of the service, or if it cannot be reached now."""
         return isinstance(error, UnsentError) or (
             isinstance(error, AnyscaleError)
-            and (error.status in (_CONFLICT, _TOO_MANY) or self.outcome_unknown(error))
-        )
-
-    def outcome_unknown(self, error: TaskError) -> bool:
-        """The service also fails after it has written: it then could not tell all machine pools."""
-        return (
-            isinstance(error, AnyscaleError)
-            and not isinstance(error, UnsentError)
-            and (error.status < 300 or 500 <= error.status < HIBERNATED)
+            and (error.status in (_CONFLICT, _TOO_MANY) or error.outcome_unknown)
         )
 
     def read_back(

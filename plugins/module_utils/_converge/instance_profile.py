@@ -45,6 +45,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles 
     refuse_caller,
     wanted_role,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.written import (
+    write_repeatedly,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
     UnsettledError,
@@ -144,10 +147,15 @@ class InstanceProfileReconciler(Reconciler[LiveProfile]):
         """Create the profile, and put the role into it."""
         if plan.before is None:
             path = "/" + plan.after["arn"].partition("/")[2].removesuffix(self.name)
-            self._iam.create_instance_profile(self.name, path)
-            written.append(f"instance profile {self.name}")
-        self._add_role(is_new=plan.before is None)
-        written.append(f"role {self.role.name} in instance profile {self.name}")
+            write_repeatedly(
+                lambda: self._iam.create_instance_profile(self.name, path),
+                f"instance profile {self.name}",
+                written,
+                self._clock,
+            )
+        what = f"role {self.role.name} in instance profile {self.name}"
+        is_new = plan.before is None
+        write_repeatedly(lambda: self._add_role(is_new), what, written, self._clock)
         return Saved()
 
     def read_back(self, live: LiveProfile, plan: Plan, saved: Saved) -> tuple[LiveProfile, Plan]:

@@ -23,6 +23,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
     Reconciler,
     Saved,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.written import (
+    may_be_written,
+    possibly,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import Clock, backoff
 
@@ -68,10 +72,6 @@ class OverwritingReconciler(Reconciler[State]):
     def is_transient(self, error: TaskError) -> bool:
         """Whether the same write may succeed later."""
 
-    @abc.abstractmethod
-    def outcome_unknown(self, error: TaskError) -> bool:
-        """Whether a write that failed may have taken effect nevertheless."""
-
     def save(self, live: State, plan: Plan, written: list[str]) -> Saved:
         """Write the wanted document. Retry on transient errors, and if it is unknown whether the
         write took effect.
@@ -111,10 +111,10 @@ class OverwritingReconciler(Reconciler[State]):
         If the document changed in another way, the write may have taken effect and been overwritten
         since, which is recorded too.
         """
-        if not any(map(self.outcome_unknown, refusals)):
+        if not may_be_written(refusals):
             return NOT_SAVED
         is_visible = self.shows(now, plan)
-        written.append(now.resource if is_visible else f"{now.resource} (possibly)")
+        written.append(now.resource if is_visible else possibly(now.resource))
         return Saved(is_written=is_visible)
 
     def _given_up(
@@ -124,10 +124,10 @@ class OverwritingReconciler(Reconciler[State]):
         the last error is raised; that the document may be written yet is recorded: what was read
         may have been old.
         """
-        if any(map(self.outcome_unknown, refusals)):
+        if may_be_written(refusals):
             with contextlib.suppress(TaskError):
                 now = self.reload(live)
                 if not self.is_unchanged(now, live, plan):
                     return self._overtaken(now, plan, refusals, written)
-            written.append(f"{live.resource} (possibly)")
+            written.append(possibly(live.resource))
         raise refusals[-1]

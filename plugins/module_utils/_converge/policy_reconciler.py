@@ -233,10 +233,6 @@ class PolicyReconciler(OverwritingReconciler[PolicyState]):
         """As the store knows it."""
         return isinstance(error, AwsError) and self._store.is_transient(error)
 
-    def outcome_unknown(self, error: TaskError) -> bool:
-        """As the error says it."""
-        return isinstance(error, AwsError) and error.outcome_unknown
-
     def read_back(self, live: PolicyState, plan: Plan, saved: Saved) -> tuple[PolicyState, Plan]:
         """Read until the write is visible. If the document has changed in another way, plan again
         from it.

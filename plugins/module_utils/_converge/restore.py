@@ -37,6 +37,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy import (
     BucketPolicyStore,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_publication import (
+    publish,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping_plan import (
     MappingPlan,
     mapping_of,
@@ -90,6 +93,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_p
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import (
     TrustPolicyStore,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.written import noted
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     UnsettledError,
@@ -328,18 +332,15 @@ class _ComputeConfigReconciler(Reconciler[_LiveConfig]):
         """Archive, or unarchive and publish, as needed."""
         wanted, template = self._wanted.first.before, live.template or {}
         if wanted is None:
-            self._anyscale.archive_compute_config(template["id"])
-            written.append(f"{live.resource} (archived)")
+            with noted(f"{live.resource} (archived)", written):
+                self._anyscale.archive_compute_config(template["id"])
             return Saved()
         if live.is_archived:
-            self._anyscale.unarchive_compute_config(template["id"])
-            written.append(f"{live.resource} (unarchived)")
+            with noted(f"{live.resource} (unarchived)", written):
+                self._anyscale.unarchive_compute_config(template["id"])
         if self._publishes(live, wanted):
             config, previous = compose(wanted, deployments(wanted)), template.get("version", 0)
-            published = self._anyscale.publish_compute_config(
-                self._name, config, previous_version=previous
-            )
-            written.append(f"version {published['version']} of {live.resource}")
+            publish(self._anyscale, self._name, config, previous, live.resource, written)
         return Saved()
 
     def read_back(self, live: _LiveConfig, plan: Plan, saved: Saved) -> tuple[_LiveConfig, Plan]:

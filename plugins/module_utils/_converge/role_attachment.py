@@ -41,6 +41,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_g
     RoleGuard,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import live_role
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.written import (
+    write_repeatedly,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
     InputError,
@@ -65,7 +68,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import (
 )
 
 _VISIBLE_SECONDS = 30.0
-_BUSY_SECONDS = 60.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,19 +127,10 @@ class AttachmentReconciler(Reconciler[LiveAttachment]):
     def save(self, live: LiveAttachment, plan: Plan, written: list[str]) -> Saved:
         """Attach it, or detach it. Both succeed where nothing is left to do."""
         change = self._iam.detach_policy if plan.after is None else self._iam.attach_policy
-        refusals: list[AwsError] = []
-        for _attempt in backoff(_BUSY_SECONDS, clock=self._clock):
-            try:
-                change(self._role.name, self.policy_arn)
-                written.append(live.resource)
-                return Saved()
-            except AwsError as error:
-                refusals.append(error)
-                if not error.is_transient and error.code != "ConcurrentModification":
-                    break
-        if any(error.outcome_unknown for error in refusals):
-            written.append(f"{live.resource} (possibly)")
-        raise refusals[-1]
+        write_repeatedly(
+            lambda: change(self._role.name, self.policy_arn), live.resource, written, self._clock
+        )
+        return Saved()
 
     def read_back(
         self, live: LiveAttachment, plan: Plan, saved: Saved

@@ -855,6 +855,15 @@ class TestArchiving:
     def test_repeated_when_the_answer_is_lost(self) -> None:
         script = Script(Call("POST", self.PATH, 503), Call("POST", self.PATH, 204))
         script.client().archive_compute_config("cpt_3")
+
+    @pytest.mark.parametrize(("first", "is_unknown"), [(503, True), (429, False)])
+    def test_a_refusal_does_not_tell_what_an_earlier_attempt_did(
+        self, first: int, is_unknown: bool
+    ) -> None:
+        script = Script(Call("POST", self.PATH, first), Call("POST", self.PATH, 403))
+        with pytest.raises(AnyscaleError, match="HTTP 403") as caught:
+            script.client().archive_compute_config("cpt_3")
+        assert caught.value.outcome_unknown is is_unknown
         assert not script.calls
 
     def test_in_use(self) -> None:
