@@ -225,7 +225,9 @@ reasons:
       advanced instance configuration of a node group hid the instance profile;
       V(node_group_profile_differs), a node group had another instance profile than it is to have;
       V(config_differs),
-      the live compute config differed from O(config); V(dest_differs), the file differed;
+      the live compute config differed from O(config); V(concurrent_version_lost), another writer
+      published a version at the same time, and a further version has what it set; V(dest_differs),
+      the file differed;
       V(profile_present), the compute config had the instance profile, which O(state=absent)
       removes; V(not_archived), it was not archived yet.
   type: list

@@ -199,6 +199,14 @@ class AnyscaleClient:
         """
         return max(self._versions(name, cloud_id, NEWEST), key=rank, default=None)
 
+    def compute_config_versions_after(
+        self, name: str, cloud_id: str, version: int
+    ) -> t.Iterator[JsonObject]:
+        """The versions of a compute config after one of them, newest first."""
+        return itertools.takewhile(
+            lambda template: template["version"] > version, self._versions(name, cloud_id, ALL)
+        )
+
     def compute_config_names(self, cloud_id: str) -> list[str]:
         """The names of the cloud's compute configs that are not archived."""
         found = self.api.rows("POST", SEARCH, PAGE, named_in(cloud_id))
@@ -277,10 +285,7 @@ class AnyscaleClient:
         self, name: str, config: JsonObject, previous_version: int
     ) -> JsonObject | None:
         """The newest version after the previous one that holds this config."""
-        newer = itertools.takewhile(
-            lambda template: template["version"] > previous_version,
-            self._versions(name, config["cloud_id"], ALL),
-        )
+        newer = self.compute_config_versions_after(name, config["cloud_id"], previous_version)
         return next(
             (template for template in newer if same_config(template["config"], config)), None
         )

@@ -47,6 +47,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
 
 # Reasons that do not need another version.
 ARCHIVED, NOT_ARCHIVED = "compute_config_archived", "not_archived"
+# Another writer published a version just before ours, which was made without it.
+VERSION_OVERTAKEN = "concurrent_version_lost"
 ALL, KEEP = NODE_GROUPS = ("all", "keep")
 # How many names a message lists.
 _MOST_NAMES = 10
@@ -106,6 +108,26 @@ def decide(observed: Observed, wanted: Wanted) -> ConfigPlan:
     if wanted.state == "absent":
         return _absent(observed, observed.config, wanted.profiles)
     return _plan(observed, None, (NOT_ARCHIVED,))
+
+
+def decide_again(
+    observed: Observed, overtaken: t.Mapping[str, t.Any], wanted: Wanted
+) -> ConfigPlan:
+    """Plan where the newest version is ours and was made without the version of another writer just
+    before it: what that set is kept.
+    """
+    before = dataclasses.replace(observed, template={**overtaken, "archived_at": None})
+    kept = decide(before, wanted)
+    if same_config(t.cast(t.Any, observed.config), t.cast(t.Any, kept.config)):
+        return decide(observed, wanted)
+    template = t.cast(t.Any, observed.template)
+    theirs, ours = overtaken["version"], template["version"]
+    warning = (
+        f"Another writer published version {theirs} at the same time, and version {ours} was "
+        f"published without its changes. They are in version {ours + 1}."
+    )
+    plan = _plan(observed, kept.config, (VERSION_OVERTAKEN,), warnings=(*kept.warnings, warning))
+    return dataclasses.replace(plan, result={**kept.result, **_previous(observed)})
 
 
 def _present(observed: Observed, wanted: Wanted) -> ConfigPlan:
@@ -212,10 +234,14 @@ def _plan(
         reasons=reasons,
         warnings=tuple(warnings),
         result={
-            "previous_version": observed.template["version"] if observed.template else None,
+            **_previous(observed),
             "overrides": overrides,
             "not_applicable": list(not_applicable),
         },
         config=config,
         live=observed.config,
     )
+
+
+def _previous(observed: Observed) -> dict[str, int | None]:
+    return {"previous_version": observed.template["version"] if observed.template else None}

@@ -45,6 +45,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.comput
     ConfigPlan,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_publication import (
+    overtaken_version,
     publish,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
@@ -76,12 +77,14 @@ class LiveConfig(Live):
     """The newest version of the compute config with what its plan needs to know of the cloud, and
     the content of the file.
 
-    plan: of the compute config, where it was needed to find out what else to read.
+    plan: of the compute config, where it was needed to find out what else to read. overtaken: the
+    version of another writer that the newest version, which is ours, was made without.
     """
 
     observed: Observed
     file: t.Any = None
     plan: ConfigPlan | None = None
+    overtaken: t.Mapping[str, t.Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,6 +116,10 @@ class ComputeConfigStore:
         self.name = name
         self.cloud_id = cloud_id
         self._registration = registration
+
+    def overtaken(self, previous: int, published: int) -> dict[str, t.Any] | None:
+        """The version of another writer that the published one was made without."""
+        return overtaken_version(self.client, self.name, self.cloud_id, previous, published)
 
     def newest(self) -> dict[str, t.Any] | None:
         """The newest version, archived or not."""
@@ -233,7 +240,13 @@ class ComputeConfigReconciler(Reconciler[LiveConfig]):
         target = {"cloud_id": want.cloud_id, "name": want.name}
         before = config.live and compose(config.live, deployments(config.live))
         return Backup(
-            COMPUTE_CONFIG, target, want.account_id, before, config.config, (want.cloud_id,)
+            COMPUTE_CONFIG,
+            target,
+            want.account_id,
+            before,
+            config.config,
+            (want.cloud_id,),
+            previous_version=config.result["previous_version"] or 0,
         )
 
     def save(self, live: LiveConfig, plan: Plan, written: list[str]) -> Saved:
@@ -247,26 +260,40 @@ class ComputeConfigReconciler(Reconciler[LiveConfig]):
         return _Published(version=version)
 
     def read_back(self, live: LiveConfig, plan: Plan, saved: Saved) -> tuple[LiveConfig, Plan]:
-        """Read until everything that was written is visible."""
+        """Read until everything that was written is visible. If our version overtook one of another
+        writer, plan again from that.
+        """
         published = t.cast(_Published, saved).version
         for _attempt in backoff(_VISIBLE_SECONDS, clock=self._clock):
             live = self.load()
             current = self.plan(live)
-            if not current.changed:
-                names = {
-                    key: current.result[key]
-                    for key in ("compute_config", "compute_config_id")
-                    if key in current.result
-                }
-                settled = dataclasses.replace(
-                    plan,
-                    reasons=(),
-                    warnings=_warn_of_other_version(plan, published),
-                    result={**plan.result, **names},
-                )
-                return live, settled
+            if not current.changed and _newest_version(live) >= published:
+                return self._with_overtaken(live, plan, current, published)
         _refuse_another_version(live, current, published)
         return live, current
+
+    def _with_overtaken(
+        self, live: LiveConfig, written: Plan, current: Plan, published: int
+    ) -> tuple[LiveConfig, Plan]:
+        """The live state and what is left to do, where it is what was wanted: to keep what a version
+        of another writer set, if ours overtook one. If there is another newest version, its
+        writer has decided.
+        """
+        names = ("compute_config", "compute_config_id")
+        seen = {key: current.result[key] for key in names if key in current.result}
+        result = {**written.result, **seen}
+        settled = dataclasses.replace(written, reasons=(), warnings=(), result=result)
+        previous = written.result.get("previous_version") or 0
+        overtaken = self._store.overtaken(previous, published) if self._store else None
+        if self._store is None or overtaken is None:
+            return live, settled
+        if _newest_version(live) > published:
+            warnings = (_overtaken_warning(overtaken["version"], published),)
+            return live, dataclasses.replace(settled, warnings=warnings)
+        observed = self._with_surroundings(live.observed, self._store)
+        live = dataclasses.replace(live, observed=observed, overtaken=overtaken)
+        again = self.plan(live)
+        return (live, again) if again.changed else (live, settled)
 
     def _with_surroundings(self, observed: Observed, store: ComputeConfigStore) -> Observed:
         """Add what only a change needs: the cloud's resources, and the default compute config."""
@@ -282,7 +309,10 @@ class ComputeConfigReconciler(Reconciler[LiveConfig]):
         observed = live.observed
         if self._store is None:
             return self._unpublished(observed)
-        plan = live.plan or compute_config_plan.decide(observed, self._wanted)
+        if live.overtaken is not None:
+            plan = compute_config_plan.decide_again(observed, live.overtaken, self._wanted)
+        else:
+            plan = live.plan or compute_config_plan.decide(observed, self._wanted)
         return _with_version(plan, observed)
 
     def _unpublished(self, observed: Observed) -> ConfigPlan:
@@ -355,14 +385,13 @@ def _refuse_another_version(live: LiveConfig, plan: Plan, published: int) -> Non
         )
 
 
-def _warn_of_other_version(plan: Plan, published: int) -> tuple[str, ...]:
-    """Warn if another writer published a version between our read and our publication."""
-    expected = (plan.result.get("previous_version") or 0) + 1
-    if published <= expected:
-        return ()
+def _newest_version(live: LiveConfig) -> int:
+    template = live.observed.template
+    return int(template["version"]) if template else 0
+
+
+def _overtaken_warning(overtaken: int, published: int) -> str:
     return (
-        (
-            f"Another writer published version {expected} at the same time; version "
-            f"{published}, which this task published, does not contain its changes."
-        ),
+        f"Another writer published version {overtaken} at the same time; version {published}, which "
+        "this task published, does not contain its changes."
     )

@@ -38,6 +38,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket
     BucketPolicyStore,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_publication import (
+    overtaken_version,
     publish,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping_plan import (
@@ -78,6 +79,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restor
     Obstacles,
     Verdict,
     decide,
+    overtaken_versions,
     regained_by_role,
     regained_principals,
     single_resource,
@@ -95,6 +97,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.written import noted
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    ConflictError,
     InputError,
     UnsettledError,
     option,
@@ -154,9 +157,16 @@ class _Restore:
         """The first backup, whose earlier document is wanted."""
         return self.stored[0].backup
 
-    def verdict(self, live: t.Any, equality: Equality, regained: t.Sequence[str] = ()) -> Verdict:
+    def verdict(
+        self,
+        live: t.Any,
+        equality: Equality,
+        regained: t.Sequence[str] = (),
+        overtaken: t.Sequence[int] = (),
+    ) -> Verdict:
         """Whether the live document is to be restored. Raises if that is refused. ``regained``: the
-        principals that would be allowed something again.
+        principals that would be allowed something again. ``overtaken``: the versions of another
+        writer that were published while the runs wrote.
         """
         obstacles = Obstacles(
             clouds=self.params.get("clouds"),
@@ -166,6 +176,7 @@ class _Restore:
             regained=regained,
             runs=[one.origin.run_id for one in reversed(self.stored)],
             read_others=lambda: others_since(self.stored, self.params),
+            overtaken=overtaken,
         )
         return decide(self.backups, live, equality, self.params["force"], obstacles)
 
@@ -267,9 +278,18 @@ class _AttachmentRestorer(AttachmentReconciler):
 
 @dataclasses.dataclass(frozen=True)
 class _LiveConfig(Live):
-    """The newest version of the compute config, archived or not; ``None`` if there is none."""
+    """The newest version of the compute config, archived or not; ``None`` if there is none.
+
+    since: the versions since the first backup, where there are more than that can have made.
+    """
 
     template: t.Mapping[str, t.Any] | None
+    since: tuple[t.Mapping[str, t.Any], ...] = ()
+
+    @property
+    def version(self) -> int:
+        """The number of the newest version; 0 if there is none."""
+        return int(self.template["version"]) if self.template else 0
 
     @property
     def is_archived(self) -> bool:
@@ -300,14 +320,23 @@ class _ComputeConfigReconciler(Reconciler[_LiveConfig]):
         """Read the newest version."""
         first = self._wanted.first
         template = self._anyscale.newest_compute_config(self._name, first.target["cloud_id"])
-        return _LiveConfig(first.resource, template)
+        live = _LiveConfig(first.resource, template)
+        previous = first.previous_version
+        is_restored = live.config and first.before and same_config(live.config, first.before)
+        if previous is None or live.version <= previous + 1 or is_restored:
+            return live
+        since = self._anyscale.compute_config_versions_after(
+            self._name, first.target["cloud_id"], previous
+        )
+        return dataclasses.replace(live, since=tuple(since))
 
     def plan(self, live: _LiveConfig) -> Plan:
         """Plan from the newest version."""
-        verdict = self._wanted.verdict(live.config, Equality(same_config))
+        versions = [(one["version"], one["config"]) for one in live.since]
+        overtaken = overtaken_versions(self._wanted.backups, versions, same_config)
+        verdict = self._wanted.verdict(live.config, Equality(same_config), overtaken=overtaken)
         wanted = self._wanted.first.before if verdict.reason else live.config
-        version = live.template["version"] if live.template else 0
-        version += self._publishes(live, wanted)
+        version = live.version + self._publishes(live, wanted)
         return Plan(
             before=live.config and normalize(live.config),
             after=wanted and normalize(wanted),
@@ -326,7 +355,13 @@ class _ComputeConfigReconciler(Reconciler[_LiveConfig]):
         """The compute config before the restore."""
         before = live.config and compose(live.config, deployments(live.config))
         first = self._wanted.first
-        return dataclasses.replace(first, before=before, after=first.before, clouds=self.clouds)
+        return dataclasses.replace(
+            first,
+            before=before,
+            after=first.before,
+            clouds=self.clouds,
+            previous_version=live.version,
+        )
 
     def save(self, live: _LiveConfig, plan: Plan, written: list[str]) -> Saved:
         """Archive, or unarchive and publish, as needed."""
@@ -339,9 +374,30 @@ class _ComputeConfigReconciler(Reconciler[_LiveConfig]):
             with noted(f"{live.resource} (unarchived)", written):
                 self._anyscale.unarchive_compute_config(template["id"])
         if self._publishes(live, wanted):
-            config, previous = compose(wanted, deployments(wanted)), template.get("version", 0)
-            publish(self._anyscale, self._name, config, previous, live.resource, written)
+            config = compose(wanted, deployments(wanted))
+            self._publish(live, config, written)
         return Saved()
+
+    def _publish(self, live: _LiveConfig, config: dict[str, t.Any], written: list[str]) -> None:
+        """Publish the earlier content. Raises if that overtook a version of another writer, which has
+        not been judged.
+        """
+        published = publish(
+            self._anyscale, self._name, config, live.version, live.resource, written
+        )
+        overtaken = overtaken_version(
+            self._anyscale, self._name, config["cloud_id"], live.version, published
+        )
+        known = [one for one in (live.config, config) if one]
+        if overtaken and not any(same_config(overtaken["config"], one) for one in known):
+            raise ConflictError(
+                f"Another writer published version {overtaken['version']} of {live.resource} at the "
+                f"same time. Version {published}, which restores the earlier content, replaced it.",
+                f"Compare the two at Anyscale. If the changes of version {overtaken['version']} are "
+                "wanted, publish them again.",
+                expected=normalize(config),
+                found=normalize(overtaken["config"]),
+            )
 
     def read_back(self, live: _LiveConfig, plan: Plan, saved: Saved) -> tuple[_LiveConfig, Plan]:
         """Read until the change is visible. Versions cannot be deleted, so none is published twice."""

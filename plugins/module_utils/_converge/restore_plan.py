@@ -69,6 +69,7 @@ class Obstacles:
     unless they are accepted. regained: the principals that would be allowed something again. runs: the
     IDs of the runs that are rolled back, newest first. read_others: reads the backups of the document
     by other runs since, oldest first; asked only where the document differs from what the runs left.
+    overtaken: the versions of another writer that were published while the run wrote.
     """
 
     clouds: t.Collection[str] | None = None
@@ -78,6 +79,7 @@ class Obstacles:
     regained: t.Sequence[str] = ()
     runs: t.Sequence[str] = ()
     read_others: t.Callable[[], t.Sequence[StoredBackup]] = tuple
+    overtaken: t.Sequence[int] = ()
 
 
 class Verdict(t.NamedTuple):
@@ -128,6 +130,26 @@ def regained_by_role(role_arn: str, earlier: Document, live: Document) -> tuple[
     return (role_arn,) if allows(earlier) and not allows(live) else ()
 
 
+def overtaken_versions(
+    backups: t.Sequence[Backup], versions: t.Iterable[tuple[int, t.Any]], same: Same
+) -> list[int]:
+    """The versions of a compute config that another writer published between what a backup found and
+    what its task published: they were in use before that, and no backup has them.
+
+    versions: all since the first backup, with their configs.
+    """
+    known = [document for backup in backups for document in (backup.before, backup.after)]
+    listed = sorted(versions, key=lambda version: version[0])
+    found: set[int] = set()
+    for backup in backups:
+        if backup.previous_version is not None:
+            newer = [one for one in listed if one[0] > backup.previous_version]
+            own = [number for number, config in newer if _is_same(config, backup.after, same)]
+            between = [one for one in newer if own and one[0] < own[0]]
+            found |= {number for number, config in between if not _is_one_of(config, known, same)}
+    return sorted(found)
+
+
 def _allowed(document: Document, arns: t.Mapping[str, str]) -> set[str]:
     statements = [canonical(raw, arns) for raw in statements_of(document)]
     allows = [statement for statement in statements if statement.effect == "Allow"]
@@ -162,6 +184,7 @@ def decide(
     is_own = not change.text and not obstacles.untrusted.paths
     found = [
         change.text,
+        _overtaken(obstacles.overtaken),
         _other_clouds(backups, clouds),
         _other_hosts(obstacles.needed_by),
         None if is_own else _regained(obstacles.regained),
@@ -223,6 +246,17 @@ def _other_clouds(backups: t.Iterable[Backup], clouds: t.Collection[str] | None)
         f"was also written for clouds that it is not restored for: {', '.join(others)}"
         if others
         else None
+    )
+
+
+def _overtaken(versions: t.Sequence[int]) -> str | None:
+    """What another writer set while the run wrote, which no backup has."""
+    if not versions:
+        return None
+    numbers = " and ".join(map(str, versions))
+    return (
+        f"was also published by another writer while the run wrote to it (version {numbers}), which "
+        "no backup contains"
     )
 
 

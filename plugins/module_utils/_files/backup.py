@@ -105,6 +105,8 @@ class Backup:
     the ARN of its role.
     account_id: the AWS account; empty for a document at Anyscale whose account is unknown.
     clouds: the ids of the clouds that the document was written for; empty if unknown.
+    previous_version: of a compute config, the number of the version that was the newest before, 0 if
+    there was none; ``None`` if unknown.
     """
 
     kind: str
@@ -113,6 +115,7 @@ class Backup:
     before: t.Any
     after: t.Any
     clouds: tuple[str, ...] = ()
+    previous_version: int | None = None
 
     @property
     def resource(self) -> str:
@@ -461,12 +464,26 @@ def _validated(content: dict[str, t.Any]) -> Backup:
     kind, target = content["kind"], content["target"]
     named = {key: target[key] for key in _TARGETS[kind][0]}
     clouds = tuple(content.get("clouds", ()))  # earlier releases did not write them
-    backup = Backup(kind, named, content["account_id"], content["before"], content["after"], clouds)
+    backup = Backup(
+        kind,
+        named,
+        content["account_id"],
+        content["before"],
+        content["after"],
+        clouds,
+        _previous_version(content.get("previous_version")),
+    )
     _check_target(backup)
     for document in (backup.before, backup.after):
         if document is not None:
             _check_document(backup, document)
     return backup
+
+
+def _previous_version(number: t.Any) -> int | None:
+    if number is not None and (type(number) is not int or number < 0):
+        raise InputError("its previous_version is not the number of a version")
+    return number
 
 
 def _check_target(backup: Backup) -> None:

@@ -345,6 +345,8 @@ GARBAGE: dict[str, str] = {
     "clouds that are no list": _content(clouds=7),
     "nothing known": "{}",
     "a later schema": _content(schema_version=2),
+    "a previous version that is no number": _content(previous_version="1"),
+    "a previous version that is none": _content(previous_version=-1),
     "an unknown kind": _content(kind="user_policy"),
     "a kind that is no text": _content(kind=[]),
     "no target": _content(target=None),
