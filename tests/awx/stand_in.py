@@ -75,7 +75,13 @@ class StandIn:
         self.broken: set[str] = set()
         self.writes: list[tuple[str, str]] = []
         self._ids = itertools.count(1)
-        aws = self.add("credential_types", name="Amazon Web Services", kind="cloud", managed=True)
+        aws = self.add(
+            "credential_types",
+            name="Amazon Web Services",
+            kind="cloud",
+            namespace="aws",
+            managed=True,
+        )
         galaxy = self.add(
             "credential_types",
             name="Ansible Galaxy/Automation Hub API Token",
@@ -167,17 +173,31 @@ class StandIn:
         query = {
             name: values[-1] for name, values in parse_qs(request.query_string.decode()).items()
         }
-        organization = query.pop("organization__name", None)
         found = [
             self._shown(each, item)
             for each in kinds
             for item in self.store[each].values()
-            if _matches(item, query) and organization in (None, self._organization(item))
+            if self._matches(item, query)
         ]
         return 200, {"count": len(found), "next": None, "previous": None, "results": found}
 
-    def _organization(self, item: Json) -> str:
-        return str(self.store["organizations"].get(item.get("organization") or 0, {}).get("name"))
+    def _matches(self, item: Json, query: dict[str, str]) -> bool:
+        """By each of its fields, and by one of those with ``or__``."""
+        agrees = {
+            name: str(self._field(item, name.removeprefix("or__"))) == value
+            for name, value in query.items()
+            if name != "page_size"
+        }
+        either = [agrees[name] for name in agrees if name.startswith("or__")]
+        every = [agrees[name] for name in agrees if not name.startswith("or__")]
+        return all(every) and (not either or any(either))
+
+    def _field(self, item: Json, name: str) -> t.Any:
+        """Of an object, or of what it refers to: organization__name."""
+        reference, _, of_it = name.partition("__")
+        if not of_it:
+            return item.get(name)
+        return self.store[f"{reference}s"].get(item.get(reference) or 0, {}).get(of_it)
 
     def _create(self, kind: str, body: Json) -> Json:
         validate(self.store, self.surveys, kind, {**DEFAULTS.get(kind, {}), **body})
@@ -266,18 +286,3 @@ def _object_roles(kind: str, number: int) -> Json:
     """The roles of an object that are asked for: that to execute it has the object's own id."""
     approval = {"approval_role": {"id": APPROVAL + number}}
     return {"execute_role": {"id": number}, **(approval if "workflow" in kind else {})}
-
-
-def _matches(item: Json, query: dict[str, str]) -> bool:
-    either = {
-        name.removeprefix("or__"): value for name, value in query.items() if name.startswith("or__")
-    }
-    every = {
-        name: value
-        for name, value in query.items()
-        if not name.startswith("or__") and name != "page_size"
-    }
-    agrees = [str(item.get(name)) == value for name, value in every.items()]
-    return all(agrees) and (
-        not either or any(str(item.get(name)) == value for name, value in either.items())
-    )
