@@ -22,8 +22,8 @@ description:
   - The module fails if the live document is neither one that the run found nor one that it wrote,
     or if another writer changed it between two tasks of the run, because the change of that writer
     would be lost. The same holds for a version of a compute config that another writer published
-    just before that of the run. O(force) overrides this. If it was other runs of this collection, the error names
-    them, and the backups to add to O(files).
+    just before that of the run. O(force) overrides this. If it was other runs of this collection, the
+    error names them, and the backups to add to O(files).
   - It also fails if a backup is not signed with O(backup_key), or was changed since. The error names
     the files. Only O(accept_unsigned) overrides this.
   - If a policy would again allow something to a principal that the live policy allows nothing, such as

@@ -899,10 +899,15 @@ class TestConfigOfAResource:
     @pytest.mark.parametrize(
         ("outcome", "error"),
         [
-            *[({"status": status}, f"HTTP {status}") for status in (429, 500, 502, 503, 504)],
-            *[({"raises": unsent}, "no answer") for unsent in UNSENT.values()],
+            *[
+                pytest.param({"status": status}, f"HTTP {status}", id=str(status))
+                for status in (429, 500, 502, 503, 504)
+            ],
+            *[
+                pytest.param({"raises": unsent}, "no answer", id=name)
+                for name, unsent in UNSENT.items()
+            ],
         ],
-        ids=str,
     )
     def test_a_write_that_failed_is_not_sent_again(self, outcome: t.Any, error: str) -> None:
         """Another writer may have written since: the caller looks first."""
