@@ -407,7 +407,7 @@ MODULE_SCENES: dict[str, Scene] = {
     "access in sync": Scene(_READ_BUCKET, module=_BUCKET),
     "access missing": Scene(_WRITE_BUCKET, {"bucket_policy": "foreign_reader"}, module=_BUCKET),
     "access missing, and a deleted principal": Scene(
-        {**_WRITE_BUCKET, "ListRoles": 1, "ListUsers": 1},
+        {**_WRITE_BUCKET, "ListRoles": 2, "ListUsers": 2},
         {"bucket_policy": "none"},
         {"prune_dangling_principals": True},
         _readable_by_a_deleted_principal,

@@ -551,6 +551,11 @@ CHANGES: dict[str, Change] = {
         "backup_restore",
         _roll_back(OLD, "compute_config_profile", "present"),
     ),
+    "a compute config with more versions since": Change(
+        {SEARCH: 5, CREATE: 1},
+        "backup_restore",
+        _roll_back(OLD, "compute_config_profile", "present", "absent", "present"),
+    ),
     "a compute config that is taken away again": Change(
         {SEARCH: 3, ARCHIVE: 1},
         "backup_restore",

@@ -24,7 +24,6 @@ class Iam:
     def __init__(self, session: AwsSession) -> None:
         self._session = session
         self._principals: dict[str, str] | None = None
-        self._principals_outdated = False
 
     def account_id(self) -> str:
         """``GetCallerIdentity``: the account of the credentials."""
@@ -129,22 +128,14 @@ class Iam:
 
     def principals(self, ids: t.Collection[str] = ()) -> dict[str, str]:
         """``ListRoles`` and ``ListUsers``: the ARNs of the account's roles and users, by unique id.
-        Cached. An outdated list is read again if it lacks one of these ids.
+        Cached. A list that lacks one of these ids is read again: it may be that of a new principal.
         """
-        is_missing = self._principals_outdated and not set(ids) <= (self._principals or {}).keys()
-        if self._principals is None or is_missing:
+        if self._principals is None or not set(ids) <= self._principals.keys():
             roles = {role["RoleId"]: role["Arn"] for role in self._pages("list_roles", "Roles")}
             self._principals = roles | {
                 user["UserId"]: user["Arn"] for user in self._pages("list_users", "Users")
             }
-            self._principals_outdated = False
         return self._principals
-
-    def outdate_principals(self) -> None:
-        """Note that ids from now on may be those of principals that were created after the list was
-        read.
-        """
-        self._principals_outdated = self._principals is not None
 
     def _pages(self, method: str, key: str, **arguments: t.Any) -> t.Iterator[t.Any]:
         marker: dict[str, str] = {}

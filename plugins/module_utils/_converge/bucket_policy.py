@@ -78,7 +78,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principa
     aws_principals,
     dangling_error,
     document_unique_ids,
-    unique_ids_of,
 )
 
 _DENIED = ("AccessDenied", "AccessDeniedException")
@@ -144,14 +143,15 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
 
     def load(self) -> LiveBucketPolicy:
         """The live bucket policy, and the roles as far as the plan needs them."""
-        self._iam.outdate_principals()
         document = self._read()
-        needs_ids = document_unique_ids(document) or "userid" in compact_json(document).lower()
+        ids = document_unique_ids(document)
+        needs_ids = ids or "userid" in compact_json(document).lower()
         roles = {
             reference: self._role_or_error(reference, bool(needs_ids))
             for reference in self._references
         }
-        arns = self.principals(document)
+        # Listed again if one of them is unknown, since the policy was read after the list.
+        arns = self._iam.principals(ids) if ids else {}
         live = LiveBucketPolicy(self.resource, document, arns=arns, roles=roles)
         needed = {
             reference: None for planner in self.planners for reference in planner.in_doubt(live)
@@ -179,8 +179,7 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
 
     def principals(self, *documents: Document) -> t.Mapping[str, str]:
         """The principals of the bucket's account."""
-        ids = unique_ids_of(documents)
-        return self._iam.principals(ids) if ids else {}
+        return self._iam.principals() if any(map(document_unique_ids, documents)) else {}
 
     def owner_of(self, live: LiveBucketPolicy) -> str:
         """The account that must own the bucket."""

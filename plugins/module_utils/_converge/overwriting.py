@@ -82,11 +82,12 @@ class OverwritingReconciler(Reconciler[State]):
             if refusals or not self.is_fresh(newest):
                 try:
                     newest = self.reload(live)
+                    is_unchanged = self.is_unchanged(newest, live, plan)
                 except TaskError:
                     if not refusals:
                         raise
                     break  # the error of the write says more
-                if not self.is_unchanged(newest, live, plan):
+                if not is_unchanged:
                     return self._overtaken(newest, plan, refusals, written)
             try:
                 self.write(newest, plan)

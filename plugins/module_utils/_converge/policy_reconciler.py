@@ -102,8 +102,8 @@ class PolicyStore(abc.ABC, t.Generic[PolicyState]):
         """The live document."""
 
     def read_document(self, live: PolicyState) -> Document:
-        """The live document read again by the last call of this, without anything else that the plan
-        needs.
+        """The live document read again, without anything else that the plan needs: by the last call
+        that this makes.
         """
         return self.load().document
 

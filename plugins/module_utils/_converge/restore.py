@@ -213,7 +213,6 @@ class _PolicyRestorer(PolicyPlanner[LivePolicy]):
         first = self.wanted.first
         if "role_arn" in first.target:
             refuse_reserved(first.target["role_arn"])
-        self.iam.outdate_principals()
         refuse_dangling(plan.after, live.resource, self.iam.principals)
         refuse_deleted_arns(
             plan.before, plan.after, live.resource, first.account_id, self.iam.principals

@@ -61,8 +61,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
     parse_policy,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import (
+    document_unique_ids,
     refuse_dangling,
-    unique_ids_of,
 )
 
 
@@ -89,13 +89,17 @@ class TrustPolicyStore(PolicyStore[LiveTrust]):
 
     def load(self) -> LiveTrust:
         """The live trust policy."""
-        self._iam.outdate_principals()
         role = live_role(self._iam, self._role, self._account_id)
         resource = f"trust policy of {role['Arn']}"
-        document = parse_policy(
-            role["AssumeRolePolicyDocument"], f"trust policy of role {role['RoleName']}"
-        )
-        return LiveTrust(resource, document, role=role)
+        document = _document_of(role)
+        ids = document_unique_ids(document)
+        # Listed again if one of them is unknown, since the policy was read after the list.
+        arns = self._iam.principals(ids) if ids else {}
+        return LiveTrust(resource, document, arns=arns, role=role)
+
+    def read_document(self, live: LiveTrust) -> Document:
+        """The live trust policy."""
+        return _document_of(live_role(self._iam, self._role, self._account_id))
 
     def write(self, live: LiveTrust, document: Document) -> None:
         """Replace the trust policy."""
@@ -103,8 +107,7 @@ class TrustPolicyStore(PolicyStore[LiveTrust]):
 
     def principals(self, *documents: Document) -> t.Mapping[str, str]:
         """The principals of the role's account."""
-        ids = unique_ids_of(documents)
-        return self._iam.principals(ids) if ids else {}
+        return self._iam.principals() if any(map(document_unique_ids, documents)) else {}
 
     def owner_of(self, live: LiveTrust) -> str:
         """The account of the role."""
@@ -118,7 +121,6 @@ class TrustPolicyStore(PolicyStore[LiveTrust]):
     def guard(self, live: LiveTrust, plan: Plan) -> None:
         """Neither a role of AWS nor a policy that names deleted principals can be changed."""
         refuse_reserved(live.role_arn)
-        self._iam.outdate_principals()
         refuse_dangling(plan.after, live.resource, self._iam.principals)
 
 
@@ -206,6 +208,12 @@ class TrustPolicyModule(ConvergingModule):
     def guard(self, store: TrustPolicyStore) -> PolicyGuard[LiveTrust]:
         """Who may want it."""
         return TrustGuard(store, self.role_guard, self.params["state"]).check
+
+
+def _document_of(role: t.Mapping[str, t.Any]) -> Document:
+    return parse_policy(
+        role["AssumeRolePolicyDocument"], f"trust policy of role {role['RoleName']}"
+    )
 
 
 def _owner_warning(owner: str) -> str:

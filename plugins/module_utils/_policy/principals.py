@@ -71,11 +71,6 @@ def document_unique_ids(document: Document) -> set[str]:
     return {found for raw in statements_of(document) for found in statement_unique_ids(raw)}
 
 
-def unique_ids_of(documents: t.Iterable[Document]) -> set[str]:
-    """The principals of documents that AWS shows as unique ids."""
-    return {found for document in documents for found in document_unique_ids(document)}
-
-
 def refuse_dangling(
     document: Document,
     name: str,

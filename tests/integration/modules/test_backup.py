@@ -22,7 +22,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.comput
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.s3 import Bucket
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import overwriting
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
+    converge,
+    overwriting,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping_plan import (
     mapping_of,
 )
@@ -276,9 +279,15 @@ def test_an_interrupted_backup_leaves_no_file_and_no_change(
 
 @pytest.mark.parametrize("module", MODULES)
 def test_the_backup_is_there_before_the_write(
-    seeded: Sandbox, run_module: Run, folder: pathlib.Path, module: str
+    seeded: Sandbox,
+    run_module: Run,
+    folder: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    module: str,
 ) -> None:
-    """A write that fails leaves it behind, and it says what is still live."""
+    """It says what is live, and is deleted if the write is refused."""
+    deleted: list[dict[str, str]] = []
+    monkeypatch.setattr(converge, "delete_backup", deleted.append)
     before = live(seeded, module)
     for operation in ("UpdateAssumeRolePolicy", "PutBucketPolicy"):
         seeded.fault(operation, status=403, code="AccessDenied")
@@ -288,6 +297,7 @@ def test_the_backup_is_there_before_the_write(
     (path,) = folder.iterdir()
     assert same(module, read(str(path)).backup.before, before)
     assert same(module, live(seeded, module), before)
+    assert [one["backup_file"] for one in deleted] == [str(path)]
 
 
 @pytest.mark.parametrize("module", MODULES)
