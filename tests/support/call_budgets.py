@@ -193,7 +193,7 @@ _JUDGE = {**_LIST, **_OF_AWS}
 _SOURCE = {"GetCallerIdentity": 1}
 # Before a bucket's policy is changed, and under its lock: whether a role's own policies give it the
 # access. The engine reads them to plan and to write, and after an offboarding to tell what is left.
-_OWN = {name: 2 * count for name, count in _JUDGE.items()}
+_OWN = {**{name: 2 * count for name, count in _LIST.items()}, **_OF_AWS}
 _OWN_LEFT = {**_OWN, "ListAttachedRolePolicies": 3, "ListRolePolicies": 3, "GetRolePolicy": 1}
 _READS = {"AssumeRole": 1, "GetRole": 1, "GetBucketPolicy": 1, "GetInstanceProfile": 1, SEARCH: 1}
 _MAKE = {
@@ -206,7 +206,6 @@ _MAKE = {
     **{"GetInstanceProfile": 3, "CreateInstanceProfile": 1, "AddRoleToInstanceProfile": 1},
     **{SEARCH: 4, RESOURCES: 1, DEFAULT: 2, CREATE: 1},
 }
-_JUDGE_BOTH = {**{name: 2 * count for name, count in _LIST.items()}, **_OF_AWS}
 _NO_ROLE_TO_ASSUME = dict.fromkeys(TOOLING)
 
 # The ways to the bucket and to the role that a cloud's variables choose.
@@ -231,7 +230,8 @@ _SET_RULES = {
 _GRANT_OWN = {
     **_READS,
     **_SOURCE,
-    **{name: 3 * count for name, count in _JUDGE.items()},
+    **{name: 3 * count for name, count in _LIST.items()},
+    **_OF_AWS,
     **{"GetRole": 4, RESOURCES: 1, "PutRolePolicy": 1, "GetRolePolicy": 1},
 }
 BY_OTHER_WAYS: dict[str, Scene] = {
@@ -453,7 +453,7 @@ MODULE_SCENES: dict[str, Scene] = {
         {
             **_WRITE_CONFIG,
             **_SOURCE,
-            **_JUDGE_BOTH,
+            **_OWN,
             **{"GetRole": 2, "GetInstanceProfile": 4},
             **{"CreateInstanceProfile": 1, "AddRoleToInstanceProfile": 1},
         },

@@ -34,8 +34,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.role_use
     cloud_roles_of,
     refusals,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.messages import too_many
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.messages import (
+    pending_until,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file import content
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.in_use import refuse_old
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.assignment import (
@@ -118,7 +119,7 @@ TOLD: dict[str, tuple[t.Callable[[Invocation], str], str]] = {
         "in the report of an audit",
     ),
     "too many clouds to heal": (
-        lambda told: str(too_many(["a", "b"], Rules(), how_to_onboard(["a", "b"], told)).remedy),
+        lambda told: pending_until(how_to_onboard(["a", "b"], told)),
         "launch the job template Anyscale onboard with apply for Mode and a,b for Clouds",
     ),
     "a plan that is too old": (
