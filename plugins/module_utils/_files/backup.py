@@ -481,9 +481,10 @@ def _validated(content: dict[str, t.Any]) -> Backup:
 
 
 def _previous_version(number: t.Any) -> int | None:
-    if number is not None and (type(number) is not int or number < 0):
+    is_number = isinstance(number, int) and not isinstance(number, bool)
+    if number is not None and not (is_number and number >= 0):
         raise InputError("its previous_version is not the number of a version")
-    return number
+    return t.cast("int | None", number)
 
 
 def _check_target(backup: Backup) -> None:
