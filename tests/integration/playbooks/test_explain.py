@@ -75,7 +75,7 @@ def test_the_command_that_it_tells_fixes_the_cloud(
     running_sandbox: Sandbox, inventory: Path
 ) -> None:
     """Run as it is printed, in the same folder: with the variables of the run."""
-    given = ("-e", "cloud_iam_validate_certs=true")
+    given = ("-e", "cloud_iam_backup=true")
     run = run_playbook(running_sandbox, "explain", inventory, "--limit", BROKEN, *given)
     assert run.exit_status == 0, run.output
     [command] = [
