@@ -236,7 +236,9 @@ def mypy(session: nox.Session) -> None:
     here = tree / HERE.replace(".", "/")
     here.parent.mkdir(parents=True, exist_ok=True)
     link(here, ROOT)
-    typed = [f"{here.relative_to(tree)}/{folder}" for folder in ("plugins", "tests/sandbox")]
+    typed = [
+        f"{here.relative_to(tree)}/{folder}" for folder in ("plugins", "demo", "tests/sandbox")
+    ]
     run(session, "mypy", "--config-file", str(ROOT / "pyproject.toml"), *typed, cwd=tree)
 
 

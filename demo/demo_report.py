@@ -39,7 +39,7 @@ class Snapshot:
         ]
         return [
             *(f"  {name:14}{found}" for name, found in clouds if found),
-            *report_lines(self.report, {}, is_written=False),
+            *report_lines(self.report, {}, "onboard --check", is_written=False),
         ]
 
     def checks(self, key: str, *values: str) -> list[tuple[str, Json]]:
