@@ -201,6 +201,8 @@ class Api:
             self._has_answered = self._has_answered or not answer.is_unsent
             if answer.is_success:
                 return answer
+            refusal = self._refusal(method, path, answer)
+            refusal.follows_unknown = may_have_acted
             pause = answer.pause(attempt, self._jitter())
             if (
                 overwrites
@@ -208,11 +210,8 @@ class Api:
                 or not answer.is_transient(repeatable)
                 or pause > allowance.seconds_left()
             ):
-                refusal = self._refusal(method, path, answer)
-                refusal.follows_unknown = may_have_acted
                 raise refusal
-            refusal = self._refusal(method, path, answer)
-            may_have_acted = may_have_acted or refusal.outcome_unknown
+            may_have_acted = refusal.outcome_unknown
             if attempt == 1 and self._on_wait:
                 self._on_wait(f"{refusal.message} Trying again.")
             self._sleep(pause)
