@@ -14,6 +14,7 @@ import itertools
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import tempfile
@@ -129,6 +130,13 @@ class Controller:
     def output(self) -> str:
         """What the last run printed."""
         return self._printed.read_text()
+
+    @property
+    def lost_ctrl_c(self) -> bool:
+        """Whether ansible-core's handler was called where CPython drops what it raises: in a hook
+        of os.fork. The run goes on, or waits for ever for the worker that was just born.
+        """
+        return re.search(r"(?ms)Exception ignored in.*^KeyboardInterrupt", self.output) is not None
 
     @property
     def _printed(self) -> Path:
@@ -255,6 +263,7 @@ class Aftermath(t.NamedTuple):
     files: int
     half_written: int
     orphans: int
+    pressed_again: bool
 
 
 def is_orphan(pid: int) -> bool:
@@ -281,10 +290,13 @@ def interrupt(
         was_through = process.returncode is not None
         if not was_through:
             WAYS[interruption.way](process, mark)
-        broken_off = time.monotonic()
+        broken_off, pressed_again = time.monotonic(), False
         while marked(mark) and time.monotonic() - broken_off < MOST_GONE_SECONDS:
             time.sleep(0.05)
             process.poll()
+            if controller.lost_ctrl_c and not pressed_again:
+                pressed_again = True
+                press_ctrl_c(process, mark)
         seconds = time.monotonic() - broken_off
         remaining = {pid: seen.command for pid, seen in marked(mark).items()}
         busy = [command for pid, command in remaining.items() if not is_orphan(pid)]
@@ -301,6 +313,7 @@ def interrupt(
         len(left),
         half_written,
         len(remaining),
+        pressed_again,
     )
 
 
@@ -527,6 +540,9 @@ def test_many_runs_that_are_broken_off(surrounding_sandbox: Sandbox) -> None:
         ),
         "workers that ansible-core left waiting for a controller that was killed": sum(
             aftermath.orphans for aftermath in aftermaths
+        ),
+        "times that ansible-core lost a Ctrl-C, which was pressed again": sum(
+            aftermath.pressed_again for aftermath in aftermaths
         ),
         "files left by broken runs": sum(aftermath.files for aftermath in aftermaths),
         "of them half written, under a temporary name": sum(
