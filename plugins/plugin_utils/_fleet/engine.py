@@ -86,7 +86,6 @@ class Engine:
         # With state absent, first no new cluster starts with the role, then the role loses what
         # clusters need.
         self._order = STAGES if state == "present" else STAGES[::-1]
-        self._clock = clock
         # Called for each cloud that is planned, and that is written, from any thread.
         self.on_cloud: t.Callable[[Cloud], None] = lambda _cloud: None
         self._workers = Workers(threads)
@@ -164,11 +163,14 @@ class Engine:
         unsaved = {cloud: sum(plan.changed for plan in cloud.plans.values()) for cloud in clouds}
 
         def save(resource: Resource) -> None:
+            self._confirmation.confirm_due()
             pending = resource.pending(clouds)
             if pending:
                 one = Done(resource, pending)
                 done.append(one)  # before it can fail: it may have written a part
                 self._writer.save(one, clouds, read_back)
+                if self._state == "present":  # else a role is taken from all its clouds or none
+                    self._confirmation.expect(one)
                 for cloud in pending:
                     unsaved[cloud] -= 1
                     if not unsaved[cloud]:
@@ -200,7 +202,7 @@ class Engine:
             if one.resource.stage in OF_BUCKET
             for cloud in losing.intersection(one.clouds)
         ):
-            self._clock.sleep(PROPAGATION_SECONDS)
+            self._confirmation.sleep(PROPAGATION_SECONDS)
 
     def confirm(self, done: t.Iterable[Done]) -> None:
         """Read back what was written, after the time that another controller needs to write what

@@ -68,7 +68,7 @@ def outcome_of(cloud: Cloud, done: t.Sequence[Done], check_mode: bool) -> Json:
         "backup_files": list(dict.fromkeys(backups)),
         "writes": writes,
         **({"principal": principals[0]} if principals else {}),
-        "overwritten": any(one.overwritten for one in done),
+        "overwritten": any(one.restorations for one in done),
         **_facts(cloud, done),
         **_failure(cloud, done),
     }

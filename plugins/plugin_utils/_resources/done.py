@@ -31,7 +31,7 @@ class Done:
 
     wanting: all clouds whose wants are written. plan: from what was there first to what is there
     now; without a change if that failed. principal: the ARN of the caller, if it is known.
-    overwritten: whether another writer overwrote it, so that it was converged again; found: the
+    restorations: how often another writer overwrote it, so that it was converged again; found: the
     reasons and warnings of that.
     """
 
@@ -44,7 +44,7 @@ class Done:
     principal: str | None = None
     unconfirmed: Unconfirmed | None = None
     written_at: float = 0.0
-    overwritten: bool = False
+    restorations: int = 0
     found: Plan = Plan(None, None)
 
     @property

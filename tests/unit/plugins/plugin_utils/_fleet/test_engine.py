@@ -1078,7 +1078,7 @@ def test_what_is_there_is_confirmed(tmp_path: Path) -> None:
     assert world.names("write") == []
     assert world.clock.slept == pytest.approx(SETTLED_SECONDS)
     assert services.forgotten == 1
-    assert not any(one.overwritten for one in done)
+    assert not any(one.restorations for one in done)
 
 
 def test_the_confirmation_waits_for_the_last_write(tmp_path: Path) -> None:
@@ -1110,7 +1110,7 @@ def test_what_was_overwritten_is_restored(tmp_path: Path, times: int) -> None:
     assert failures(clouds) == {}
     assert world.names("write") == ["bucket a"] * times
     assert world.documents["bucket a"] == ["Theirs", "a"]
-    [one] = [one for one in done if one.overwritten]
+    [one] = [one for one in done if one.restorations]
     assert (one.plan.before, one.plan.after) == (document(), document("Theirs", "a"))
     assert one.found.reasons == ("bucket_without_a",)
     assert (one.clouds, len(one.writes), len(one.journal.backups)) == (
@@ -1222,3 +1222,78 @@ def test_what_was_revoked_for_clouds_that_failed_since_is_revoked_again(tmp_path
     engine.confirm(done)
     assert failures(clouds) == dict.fromkeys("ab", "Denied.")
     assert world.documents["bucket data"] == ["other", "Theirs"]
+
+
+def converged_slowly(
+    world: World, clouds: list[Cloud], happens: t.Callable[[], object] = lambda: None
+) -> list[Done]:
+    """The same, where another controller has time enough to write while an instance profile is
+    written. happens: what it does.
+    """
+
+    def pass_time(step: str, name: str) -> None:
+        if (step, name) == ("written", "instance_profile a"):
+            world.clock.seconds += SETTLED_SECONDS
+            happens()
+
+    world.meanwhile = pass_time
+    return converged(world, clouds)
+
+
+def test_a_bucket_policy_is_confirmed_as_soon_as_it_is_old_enough(tmp_path: Path) -> None:
+    """Before the next write, by its only read; the others, which are read in bulk, at the end."""
+    world, clouds = World(), [cloud_of(name, tmp_path) for name in "ab"]
+    done = converged_slowly(world, clouds)
+    order = [call for call in world.calls if call[0] == "write" or call == ("load", "bucket a")]
+    first = order.index(("write", "instance_profile a"))
+    assert order[first:][:3] == [
+        ("write", "instance_profile a"),
+        ("load", "bucket a"),
+        ("write", "instance_profile b"),
+    ]
+    world.calls.clear()
+    engine_of(world).confirm(done)
+    assert sorted(world.names("load")) == ["trust a", "trust b"]
+
+
+def test_what_was_overwritten_is_restored_before_the_next_write(tmp_path: Path) -> None:
+    world, clouds = World(), [cloud_of(name, tmp_path) for name in "ab"]
+    done = converged_slowly(world, clouds, lambda: world.documents.update({"bucket a": ["T"]}))
+    assert world.documents["bucket a"] == ["T", "a"]
+    assert [one.resource.stage for one in done if one.restorations] == ["bucket"]
+
+
+def test_a_cloud_whose_bucket_policy_cannot_be_confirmed_gets_no_compute_config(
+    tmp_path: Path,
+) -> None:
+    """The other one does."""
+    world, clouds = World(), [cloud_of(name, tmp_path) for name in "ab"]
+
+    converged_slowly(world, clouds, lambda: world.errors.update({("load", "bucket a"): DENIED}))
+    assert failures(clouds) == {"a": "Denied."}
+    assert "compute_config a" not in world.names("write")
+    assert "compute_config b" in world.names("write")
+
+
+def test_bucket_policies_are_confirmed_while_a_run_waits(tmp_path: Path) -> None:
+    """For a grant to count everywhere, before the other way to the bucket is taken away."""
+    world = World(former_role_policy__a=["a"])
+    clouds = [cloud_of("a", tmp_path, bucket_grant="bucket_policy")]
+    [one] = [
+        one
+        for one in converged(world, clouds, stages=["bucket", "former_role_policy"])
+        if one.resource.stage == "bucket"
+    ]
+    assert (world.clock.slept, one.unconfirmed) == (10.0, None)
+
+
+def test_a_run_that_is_stopped_confirms_nothing_more(tmp_path: Path) -> None:
+    world, clouds = World(), [cloud_of(name, tmp_path) for name in "ab"]
+    engine = engine_of(world)
+    engine.plan(clouds)
+    world.before_load["instance_profile a"] = engine.stop
+    engine.converge(dict.fromkeys(clouds))
+    world.clock.seconds += SETTLED_SECONDS
+    world.calls.clear()
+    engine._confirmation.confirm_due()
+    assert world.calls == []

@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
+    SETTLED_SECONDS,
     LivePolicy,
     PolicyPlanner,
     PolicyReconciler,
@@ -38,6 +39,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import en
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.done import Done
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback import restoration
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.engine import (
     RollbackEngine,
@@ -228,6 +230,38 @@ def test_no_grant_and_no_statement_of_others_is_lost(
         # The one that grants may restore what the other revoked, as if it was lost by accident; the
         # other one notices
         assert set(found) == {"theirs", *granted}
+
+
+def test_what_another_run_revokes_stays_revoked_however_long_a_batch_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both write at the same moment. The run that grants puts back what it takes for lost together
+    with its own grant, before the other one looks for the last time.
+    """
+    monkeypatch.setattr(engines, "KINDS", KINDS)
+    world = World(bucket__data=["theirs", "x"])
+    services, clock = InMemory(world), world.clock
+    stages = ["bucket", "compute_config"]
+    granting = Engine(services, state="present", stages=stages, threads=1, clock=clock)
+    revoking = Engine(services, state="absent", stages=["bucket"], threads=1, clock=clock)
+    granted = [cloud_of(name, tmp_path / "1", bucket="data") for name in "yz"]
+    revoked = [cloud_of("x", tmp_path / "2", bucket="data")]
+    done = list[Done]()
+
+    def meanwhile(step: str, name: str) -> None:
+        if (step, name) == ("written", BUCKET) and not revoked[0].plans:
+            world.documents[BUCKET] = ["theirs", "x"]  # as the other run has read it
+            revoking.plan(revoked)
+            done.extend(revoking.converge(dict.fromkeys(revoked)))
+        elif (step, name) == ("written", "compute_config y"):
+            clock.sleep(SETTLED_SECONDS)
+        elif (step, name) == ("written", "compute_config z"):
+            revoking.confirm(done)
+
+    granting.plan(granted)
+    world.meanwhile = meanwhile
+    granting.confirm(granting.converge(dict.fromkeys(granted)))
+    assert world.documents[BUCKET] == ["theirs", "y", "z"]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -213,7 +213,7 @@ def test_reasons_that_were_found_when_it_was_written_are_said(tmp_path: Path) ->
 def test_what_was_overwritten_is_said(tmp_path: Path) -> None:
     cloud = cloud_of("a", tmp_path)
     done = done_of(World(), [cloud])
-    done[-1].overwritten = True
+    done[-1].restorations = 1
     assert outcome_of(cloud, done, check_mode=False)["overwritten"]
 
 
