@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 
 from ansible import context
@@ -15,7 +14,6 @@ from ansible.utils.display import Display
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
     FleetAction,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import CloudVariables
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events import messages
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.excluded import (
     without_excluded,
@@ -30,15 +28,12 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules im
     Rules,
     rules_of,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.settings_digest import (
-    digests_of,
-)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.scope import scope_of
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import (
     StateFile,
     state_directory,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.taking import (
-    Scope,
     asked_for,
     hold,
     preview,
@@ -113,7 +108,7 @@ class ActionModule(FleetAction):
         names = without_excluded(self, names)
         only_onboarded = arguments["only_onboarded"]
         asked = asked_for(names, healing, events, only_onboarded)
-        scope = self._scope(names, asked, only_onboarded)
+        scope = scope_of(self, names, asked, only_onboarded)
         touched = scope.noted(healing, events)
         strangers = scope.not_onboarded(healing, events)
         changed = scope.not_rolled_out(healing, events)
@@ -143,18 +138,6 @@ class ActionModule(FleetAction):
             "not_onboarded": strangers,
             "not_rolled_out": changed,
         }
-
-    def _scope(self, names: list[str], asked: list[str], only_onboarded: bool) -> Scope:
-        """What a run may heal, by the settings that it would converge clouds to."""
-        # The directory in which a local connection runs modules.
-        with contextlib.chdir(self._loader.get_basedir()):
-            clouds = CloudVariables(self, self._task.get_play().connection).read(asked, True, {})
-        found = clouds.of_all.values()
-        accounts = {cloud.name: cloud.settings.account_id for cloud in found}
-        if not only_onboarded:
-            return Scope(names, accounts=accounts)
-        invalid = {cloud.name for cloud in found if cloud.error}
-        return Scope(names, digests_of(found), invalid, accounts)
 
 
 def _finish(state: StateFile, run: str, is_check: bool) -> Json:

@@ -23,10 +23,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import NEEDS_TASKS
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events import taking
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.scope import Scope
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import (
     StateFile,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.taking import Scope
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run import folder as run_folder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
 
@@ -74,13 +74,15 @@ class Runs:
         """The first step of a run whose events touch these clouds."""
         action = ActionModule.__new__(ActionModule)
         action._task = types.SimpleNamespace(check_mode=check)
-        action._scope = self._scope
         touched = [{"name": cloud, "documents": [f"role {cloud}"]} for cloud in clouds]
         given = {"step": "begin", "clouds": touched, "quiet_seconds": 0.0, "most_heals": 1}
         arguments = {**DEFAULTS, "run": None, "state_dir": self.directory, **given, **options}
         return action.run_for(NAMES, {"localhost": self.localhost, **(hostvars or {})}, arguments)
 
-    def _scope(self, names: list[str], asked: list[str], only_onboarded: bool) -> Scope:
+    def scope_of(
+        self, _action: ActionModule, names: list[str], asked: list[str], only_onboarded: bool
+    ) -> Scope:
+        """What the variables of the clouds make of it."""
         accounts = {name: self.accounts[name] for name in asked}
         if not only_onboarded:
             return Scope(names, accounts=accounts)
@@ -121,6 +123,7 @@ def _fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     monkeypatch.setattr(run_folder, "run_directory", lambda: str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     runs = Runs(tmp_path)
+    monkeypatch.setattr(fleet_healing, "scope_of", runs.scope_of)
     monkeypatch.setattr(fleet_healing, "without_excluded", runs.without_excluded)
     monkeypatch.setattr(fleet_healing.display, "display", runs.told.append)
     return runs

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import Healing
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.scope import Scope
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import StateFile
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.taking import (
-    Scope,
     asked_for,
     take,
 )
