@@ -23,6 +23,14 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
     FleetAction,
     host_variable,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.drift import (
+    drift_of,
+    note_drift,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.messages import (
+    noted_before,
+    noted_by_audit,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_results import (
     not_permitted,
     results_of,
@@ -73,6 +81,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.uncovered i
     how_to_permit,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import (
+    how_to_onboard,
     how_to_preview,
     how_to_take_all,
 )
@@ -116,6 +125,8 @@ _RULES = {
         "fail_on": {"type": "str", "choices": list(FAIL_ON), "default": "error"},
         "label": {"type": "str"},
         "min_clouds": {"type": "int", "default": 0},
+        "heal": {"type": "bool", "default": False},
+        "heal_state_dir": {"type": "path"},
     }
 }
 _COLLECTION = Path(__file__).parents[2]
@@ -142,11 +153,13 @@ class ActionModule(FleetAction):
         failed = failed_clouds(report, arguments["fail_on"])
         totals, permit = report["totals"], how_to_permit(invocation)
         too_few = too_few_clouds(totals["clouds"], arguments["min_clouds"], permit)
+        healing = self._note_drift(report, arguments)
         result: Json = {"paths": paths, "counts": totals, "failed_clouds": failed}
         if arguments["run"]:
             artifact = {"step": " ".join(filter(None, ["audit", arguments["label"]])), **result}
             preview, is_written = how_to_preview(invocation), not self._task.check_mode
             lines = report_lines(report, paths, preview, is_written=is_written)
+            lines += _healing_lines(healing, invocation)
             # The reason why the audit fails has the same sentence.
             lines += [permit] if totals["clouds"][NOT_PERMITTED] and not too_few else []
             _record_run(RunFolder(arguments["run"]), report, artifact, lines, too_few)
@@ -154,6 +167,7 @@ class ActionModule(FleetAction):
             result["ansible_stats"] = published(artifact, job_id)
         if not self._task.check_mode:
             _write_all(report, paths, folder)
+        warnings += healing["warnings"]
         warnings += _unplaced_warning(report) if _ASFF in paths else []
         warnings += _missing_warning(report, previous, invocation) if previous else []
         warnings += _unknown_warning(report) if arguments["fail_on"] == "drift" else []
@@ -161,7 +175,14 @@ class ActionModule(FleetAction):
         reasons = [_failure(failed, total, arguments["fail_on"])] if failed else []
         reasons += [too_few] if too_few else []
         failure = {"failed": True, "msg": " ".join(reasons)} if reasons else {}
-        return {**result, "too_few_clouds": too_few, "warnings": warnings, **failure}
+        result |= {"noted": healing["noted"], "too_few_clouds": too_few, "warnings": warnings}
+        return {**result, **failure}
+
+    def _note_drift(self, report: Json, arguments: Json) -> Json:
+        """Note what healing is to put back."""
+        if not arguments["heal"] or self._task.check_mode:
+            return {"noted": [], "pending": [], "warnings": []}
+        return note_drift(self, drift_of(report), arguments["heal_state_dir"])
 
     def _report(
         self,
@@ -214,6 +235,15 @@ def _record_run(
     with recording(folder):
         folder.write_outcomes(outcomes)
         folder.write("run", {**of_run, "failure": failure, "is_published": True})
+
+
+def _healing_lines(healing: Json, invocation: Invocation) -> list[str]:
+    """Which clouds a run of heal is to converge."""
+    pending = healing["pending"]
+    return [
+        *noted_by_audit(healing["noted"]),
+        *noted_before(pending, how_to_onboard(pending, invocation)),
+    ]
 
 
 def _identity(name: str, known: t.Mapping[str, t.Any]) -> str:

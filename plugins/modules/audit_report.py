@@ -105,12 +105,29 @@ options:
     type: int
     default: 0
     version_added: 1.0.0
+  heal:
+    description:
+      - Whether what onboarding would change is noted for the playbook heal, for the clouds that a run of
+        the playbook onboard has converged, and whose variables want the same since. The next run of heal
+        converges them. An audit does not fail if it cannot note this, which is a warning.
+      - Nothing is noted of clouds of which something is pending already, of those with the variable
+        C(heal_excluded=true), and of checks that no run of onboard makes pass.
+    type: bool
+    default: false
+    version_added: 1.0.0
+  heal_state_dir:
+    description:
+      - The O(rayfleet.anyscale.fleet_healing#module:state_dir) of the playbook heal.
+      - By default, C(anyscale_healing) in C(ANSIBLE_HOME).
+    type: path
+    version_added: 1.0.0
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes.run_once
 attributes:
   check_mode:
     support: full
-    description: In check mode no file is written. Everything else is the same.
+    description: In check mode no file is written, and nothing is noted for O(heal). Everything else is
+      the same.
   diff_mode:
     support: none
     description: Writing a report is not reported as a change.
@@ -249,6 +266,12 @@ ansible_stats:
           "paths": {"html": /var/lib/anyscale/reports/nightly/report.html}}
     per_host: false
     aggregate: true
+noted:
+  description: The clouds that are noted for the playbook heal, see O(heal).
+  returned: always
+  type: list
+  elements: str
+  sample: [vision-prod]
 too_few_clouds:
   description: Why the task fails according to O(min_clouds), or an empty text.
   returned: always

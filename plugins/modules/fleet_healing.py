@@ -97,7 +97,8 @@ options:
     type: int
     default: 3
   window_seconds:
-    description: The time in which O(most_heals) counts.
+    description: The time in which O(most_heals) counts. For what M(rayfleet.anyscale.audit_report) has
+      noted, it is a day at least.
     type: float
     default: 3600.0
   max_clouds:
@@ -127,6 +128,7 @@ attributes:
     description: When run twice in a row with the same arguments, the second run changes nothing.
 seealso:
   - module: rayfleet.anyscale.event_clouds_info
+  - module: rayfleet.anyscale.audit_report
   - module: rayfleet.anyscale.fleet_converge
 author:
   - Rayfleet contributors (@rayfleet)

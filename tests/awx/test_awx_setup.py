@@ -293,8 +293,19 @@ def test_what_is_onboarded_and_undone_shares_a_memory_with_what_heals(cycle: Cyc
         for name, template in cycle.templates.items()
     }
     directories = {name: path for name, path in shared.items() if path}
-    wanted = ("onboard", "offboard", "rollback", "heal")
+    wanted = ("onboard", "offboard", "rollback", "heal", "audit", "nightly audit")
     assert directories == dict.fromkeys(wanted, "/var/lib/anyscale/healing")
+
+
+def test_the_audits_of_a_rollout_have_nothing_healed(cycle: Cycle) -> None:
+    """Whatever the inventory says: an approval is about what the first of them finds."""
+    heals = {
+        name.removeprefix("Anyscale "): json.loads(template["extra_vars"]).get("audit_heal")
+        for name, template in cycle.templates.items()
+        if template["playbook"] == "playbooks/audit.yml"
+    }
+    not_told = dict.fromkeys(["audit", "nightly audit"])
+    assert heals == {"audit before rollout": False, "audit after rollout": False, **not_told}
 
 
 def test_its_user_may_launch_that_job_template_and_no_other(cycle: Cycle) -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+import yaml
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import StateFile
@@ -321,11 +322,11 @@ def last_write(listening: Running) -> Json:
     return {"requestID": write["request_id"], "userIdentity": caller}
 
 
-def test_a_poll_tells_what_anyscale_sends_no_event_of(
+def test_a_poll_finds_what_anyscale_sends_no_event_of(
     eda: Path, running_sandbox: Sandbox, fleet: Path
 ) -> None:
-    """A new version of a compute config without the instance profile; and once more at the next
-    poll, after a run that failed because of it.
+    """A new version of a compute config without the instance profile is converged, once. The audit that fails
+    for another cloud keeps that from nothing.
     """
     [speech, vision] = CLOUDS
     head = {"name": "head-node", "instance_type": "m5.2xlarge"}
@@ -334,12 +335,19 @@ def test_a_poll_tells_what_anyscale_sends_no_event_of(
     running_sandbox.organization.create_template(
         {**of_config, "config": {**config, "head_node_type": head}}
     )
-    rulebook = quicker(fleet.parent, "audit_poll", "loop_delay: 1800", 5)
+    inventory = yaml.safe_load(fleet.read_text())
+    hosts = inventory["all"]["children"]["anyscale_clouds"]["hosts"]
+    hosts[speech.name]["cloud_iam_account_id"] = "none"
+    fleet.write_text(yaml.safe_dump(inventory))
+    rulebook = quicker(fleet.parent, "heal_poll", "loop_delay: 1800", 5)
     reports = fleet.parent / "reports"
     given = {"audit_report_dir": str(reports)}
+    running_sandbox.clear_calls()
     with running(eda, running_sandbox, fleet, rulebook, {}, **given) as listening:
-        listening.wait_for(lambda: listening.log.count(FAILED_RUN) == 2)
-    assert f"fatal: [{vision.name}]: FAILED!" in listening.log
-    assert "compute_config_override" in listening.log
-    assert f"fatal: [{speech.name}]" not in listening.log
+        listening.wait_for(lambda: listening.log.count(PLAY) == 2)
+        listening.wait_for(lambda: listening.log.count("PLAY RECAP") >= 4)
+    assert f"Noted for healing: {vision.name}." in listening.log
+    assert f"fatal: [{speech.name}]: FAILED!" in listening.log
+    assert FAILED_RUN in listening.log
+    assert len(running_sandbox.writes()) == 1
     assert (reports / "report.html").exists()

@@ -68,6 +68,16 @@ class Healing:
         first = pending.get(document, {"first": now})["first"]
         pending[document] = {"first": min(first, now), "last": now}
 
+    def note_found(self, found: t.Mapping[str, t.Sequence[str]], now: float) -> list[str]:
+        """An audit has found that documents of clouds have drifted. Returns the clouds that are due by that:
+        not those that are already, since an audit is no reason to try a failed cloud earlier.
+        """
+        noted = [name for name in found if name not in self.unfinished]
+        for name in noted:
+            for document in found[name]:
+                self.note(name, document, now)
+        return noted
+
     def note_onboarded(
         self, clouds: t.Mapping[str, str], began: float, now: float
     ) -> dict[str, str]:
@@ -112,7 +122,7 @@ class Healing:
             self._forget(cloud, now)
             if among is not None and name not in among:
                 continue
-            if stops := self._stops(cloud):
+            if stops := self._stops(cloud, now):
                 stopped[name] = stops
                 continue
             wait = self._wait(cloud, now)
@@ -253,7 +263,8 @@ class Healing:
         """
         rules, heals, flight = self._rules, cloud["heals"], cloud["in_flight"]
         for document, times in list(heals.items()):
-            heals[document] = [min(at, now) for at in times if at > now - rules.window]
+            oldest = now - rules.window_of(document)
+            heals[document] = [min(at, now) for at in times if at > oldest]
             if not heals[document]:
                 del heals[document]
         for noted in cloud["pending"].values():
@@ -263,24 +274,24 @@ class Healing:
         if flight and not now <= flight["until"] <= now + rules.run_seconds:
             _give_back(cloud)
 
-    def _stops(self, cloud: Json) -> dict[str, float]:
+    def _stops(self, cloud: Json, now: float) -> dict[str, float]:
         """Why a cloud with something to be converged is left, and until when: a document that was put back
         too often has changed again, or all of them together have been.
         """
         if not cloud["pending"]:
             return {}
-        most, heals = self._rules.most_heals, cloud["heals"]
-        of_cloud = sorted({at for times in heals.values() for at in times})
+        rules, heals = self._rules, cloud["heals"]
         found = {
-            document: self._stopped_until(heals.get(document, []), most)
+            document: _stopped_until(
+                heals.get(document, []), rules.most_heals, rules.window_of(document)
+            )
             for document in cloud["pending"]
         }
-        found[WHOLE_CLOUD] = self._stopped_until(of_cloud, self._rules.most_heals_of_cloud)
+        of_cloud = sorted(
+            {at for times in heals.values() for at in times if at > now - rules.window}
+        )
+        found[WHOLE_CLOUD] = _stopped_until(of_cloud, rules.most_heals_of_cloud, rules.window)
         return {what: until for what, until in found.items() if until}
-
-    def _stopped_until(self, times: t.Sequence[float], most: int) -> float:
-        """When what was put back at these times may be again; 0 if it may be now."""
-        return times[-most] + self._rules.window if len(times) >= most else 0.0
 
     def _wait(self, cloud: Json, now: float) -> float | None:
         """How long until a cloud is due: 0 if it is; ``None`` if it has nothing to be converged."""
@@ -296,6 +307,11 @@ class Healing:
     def _drop_empty(self) -> None:
         for name in [name for name, cloud in self._clouds.items() if not any(cloud.values())]:
             del self._clouds[name]
+
+
+def _stopped_until(times: t.Sequence[float], most: int, window: float) -> float:
+    """When what was put back at these times may be again; 0 if it may be now."""
+    return times[-most] + window if len(times) >= most else 0.0
 
 
 def _has(run: str, cloud: Json) -> bool:

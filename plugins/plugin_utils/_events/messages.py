@@ -116,9 +116,9 @@ def left_as_it_is(stopped: Json, rules: Rules, how_to_onboard: str) -> str:
     most = rules.most_heals_of_cloud if what == WHOLE_CLOUD else rules.most_heals
     times = "once" if most == 1 else f"{most} times"
     return (
-        f"{cloud}: {what} was put back {times} within {rules.window:.0f} s, and has changed again. Until "
-        f"{stopped['until']}, runs of heal put back nothing of this cloud. Find the other writer in "
-        f"CloudTrail. To converge it now: {how_to_onboard}"
+        f"{cloud}: {what} was put back {times} within {rules.window_of(what):.0f} s, and has changed "
+        f"again. Until {stopped['until']}, runs of heal put back nothing of this cloud. Find the other "
+        f"writer (for AWS, in CloudTrail). To converge it now: {how_to_onboard}"
     )
 
 
@@ -159,6 +159,31 @@ def not_noted(error: Exception) -> str:
 def not_forgotten(error: Exception) -> str:
     """The warning of a run that cannot keep events from healing its clouds."""
     return f"{error} A run of heal may converge these clouds again."
+
+
+def noted_by_audit(names: t.Sequence[str]) -> list[str]:
+    """What an audit says of the clouds with drift that it has noted for healing, if there are any."""
+    if not names:
+        return []
+    them = "it" if len(names) == 1 else "them"
+    return [f"Noted for healing: {summarize_names(names)}. The next run of heal converges {them}."]
+
+
+def noted_before(names: t.Sequence[str], how_to_onboard: str) -> list[str]:
+    """The same of those that were noted before, which no run of heal has converged since."""
+    if not names:
+        return []
+    them, they = ("it", "it changes") if len(names) == 1 else ("them", "they change")
+    return [
+        f"Noted for healing before: {summarize_names(names)}. There was no run of heal since, or it failed "
+        f"for {them}, or left {them} because {they} again and again. To converge {them} now: "
+        f"{how_to_onboard}"
+    ]
+
+
+def found_and_not_noted(error: Exception) -> str:
+    """The warning of an audit that cannot note the drift that it has found."""
+    return f"{error} No run of heal puts back what this audit has found."
 
 
 def tried_again(names: t.Sequence[str]) -> str:

@@ -15,6 +15,8 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 
 _LONGEST_SECONDS = 7 * 24 * 3600
+_DAY = 86400.0
+_FOUND = "drift "
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +25,8 @@ class Rules:
 
     quiet: how long after its last event a cloud is converged. longest_wait: how long after the first
     one at the latest. run_seconds: after this time, a run that has not said how it ended is taken
-    for lost. most_heals, window: how often a document is put back in this time. first_retry,
+    for lost. most_heals, window: how often a document is put back in this time; what audits find, in
+    a day, unless the window is longer. first_retry,
     longest_retry: how long after a run failed for a cloud it is tried again; twice as long after each
     further one. max_clouds: how many clouds of an account a run takes; if there are more, it takes none
     of them.
@@ -45,6 +48,12 @@ class Rules:
         """
         return 3 * self.most_heals
 
+    def window_of(self, document: str) -> float:
+        """The time in which a document is put back so often. Audits are far apart: within an hour, not even
+        what changes after each run would be found so often.
+        """
+        return max(self.window, _DAY) if document.startswith(_FOUND) else self.window
+
     def too_many(
         self, clouds: t.Iterable[str], accounts: t.Mapping[str, str]
     ) -> dict[str, list[str]]:
@@ -55,6 +64,11 @@ class Rules:
         for name in clouds:
             found.setdefault(accounts.get(name, ""), []).append(name)
         return {account: names for account, names in found.items() if len(names) > self.max_clouds}
+
+
+def found(check: str) -> str:
+    """What is noted as the document of a check by which an audit has found drift."""
+    return f"{_FOUND}{check}"
 
 
 def rules_of(arguments: t.Mapping[str, t.Any]) -> Rules:

@@ -212,6 +212,37 @@ def test_a_cloud_that_failed_is_healed_by_a_later_run(fleet: Fleet) -> None:
     assert "0 changed" not in run.output
 
 
+def audit(fleet: Fleet, *arguments: str) -> Run:
+    """An audit whose findings are healed."""
+    given = ["-e", "audit_heal=true", "-e", f"audit_report_dir={fleet.folder}/audit", *arguments]
+    return run_playbook(fleet.sandbox, "audit", fleet.inventory, *given)
+
+
+def test_what_an_audit_finds_is_put_back_by_the_next_run(fleet: Fleet) -> None:
+    """Anyscale sends no events. Of a cloud that is not drifted, or has other variables, nothing is noted."""
+    fleet.break_trust()
+    lab = CLOUDS[2]
+    template = {"name": lab.compute_config_name, "anonymous": False, "new_version": True}
+    config = {"cloud_id": lab.cloud_id, "head_node_type": {"name": "head", "instance_type": "m5"}}
+    fleet.sandbox.organization.create_template({**template, "config": config})
+    fleet.change_host("speech", lambda variables: variables.update(cloud_iam_bucket_prefix="new/"))
+    run = audit(fleet, "--check")
+    assert (run.exit_status, "Noted for healing" in run.output) == (0, False), run.output
+    run = audit(fleet)
+    assert (run.exit_status, run.writes) == (0, []), run.output
+    assert "Noted for healing: lab. The next run of heal converges it." in run.output
+    fleet.change_host("speech", lambda variables: variables.pop("cloud_iam_bucket_prefix"))
+    run = audit(fleet)
+    assert "Noted for healing: speech. The next run of heal converges it." in run.output
+    assert "Noted for healing before: lab. There was no run of heal since" in run.output
+    assert "rayfleet.anyscale.onboard -e fleet_clouds=lab" in run.output
+    run = fleet.tick()
+    assert (run.exit_status, run.counts["changed"]) == (0, 2), run.output
+    run = audit(fleet)
+    assert "Noted" not in run.output
+    assert "0 changed" not in fleet.tick().output
+
+
 def test_a_cloud_that_failed_and_is_offboarded_stays_so(fleet: Fleet) -> None:
     fleet.break_trust()
     fleet.sandbox.fault("UpdateAssumeRolePolicy", status=403, code="AccessDenied", message="no")

@@ -426,8 +426,9 @@ def test_what_was_put_back_too_often_is_refused_and_said(runs: Runs) -> None:
     [stop] = found["stopped"]
     assert message == (
         "lab: role lab was put back once within 3600 s, and has changed again. Until "
-        f"{stop['until']}, runs of heal put back nothing of this cloud. Find the other writer in "
-        "CloudTrail. To converge it now: ansible-playbook rayfleet.anyscale.onboard -e fleet_clouds=lab"
+        f"{stop['until']}, runs of heal put back nothing of this cloud. Find the other "
+        "writer (for AWS, in CloudTrail). To converge it now: ansible-playbook "
+        "rayfleet.anyscale.onboard -e fleet_clouds=lab"
     )
     runs.end(found["run"])
     found = runs.step("vision")

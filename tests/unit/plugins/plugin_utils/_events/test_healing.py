@@ -85,6 +85,33 @@ def test_an_event_while_a_run_is_on_waits_for_its_end() -> None:
     assert healing.claim("2", 41).clouds == {"a": ["role ray"]}
 
 
+def test_what_audits_find_is_put_back_only_so_often_in_a_day() -> None:
+    """They are hours apart. What events tell of the cloud has its own limit."""
+    healing, hour = Healing(rules=RULES), 3600.0
+    stops = []
+    for number in range(6):
+        now = number * 6 * hour
+        assert healing.note_found({"a": ["drift trust"]}, now) == ["a"]
+        claim = healing.claim(str(number), now + 10)
+        stops.append(claim.stopped.get("a", {}).get("drift trust"))
+        healing.finish(str(number), claim.clouds, claim.clouds, now + 20)
+        if stops[-1]:
+            healing.note("a", "role ray", now)
+            assert healing.claim("next", now + 10).stopped["a"] == {"drift trust": stops[-1]}
+            break
+    assert stops == [None, None, None, 24 * hour + 20]
+    healing.claim("after a day", 24 * hour + 30)
+    assert healing.unfinished - healing.pending == {"a"}
+
+
+def test_an_audit_is_no_reason_to_try_a_failed_cloud_earlier() -> None:
+    healing = noted(("a", "role ray", 0))
+    healing.claim("1", 10)
+    healing.finish("1", [], [], 20)
+    assert healing.note_found({"a": ["drift trust"], "b": ["drift trust"]}, 30) == ["b"]
+    assert set(healing.claim("2", 40).clouds) == {"b"}
+
+
 def test_a_run_takes_only_its_own_clouds() -> None:
     healing = noted(("a", "role ray", 0), ("b", "role b", 0))
     assert set(healing.claim("1", 10, ["b", "c"]).clouds) == {"b"}
