@@ -82,8 +82,7 @@ class Confirmation:
         """Confirm what was written long enough ago. Threads do so before each write."""
         while one := self._next_due():
             with refusing(one.clouds):
-                self._confirm(one)
-            self.expect(one)
+                self._confirm_early(one)
 
     def confirm(self, done: t.Iterable[Done]) -> None:
         """Read back what was written, after the time that another controller needs to write what
@@ -97,12 +96,16 @@ class Confirmation:
             self._wait_until_settled(waiting)
             self._workers.each(self._confirm, waiting, lambda one: refusing(one.clouds))
 
-    def sleep(self, seconds: float) -> None:
-        """Wait, and confirm meanwhile what is due."""
-        end = self._clock.now() + seconds
-        while (rest := end - self._clock.now()) > 0:
+    def wait(self, until: t.Callable[[], float]) -> None:
+        """Wait for a time, and confirm meanwhile what is due, which may put the time off."""
+        while not self._workers.is_stopped and (rest := until() - self._clock.now()) > 0:
             self._clock.sleep(min(rest, _LONGEST_SLEEP_SECONDS))
-            self.confirm_due()
+            due = list(iter(self._next_due, None))
+            self._workers.each(self._confirm_early, due, lambda one: refusing(one.clouds))
+
+    def _confirm_early(self, one: Done) -> None:
+        self._confirm(one)
+        self.expect(one)
 
     def _next_due(self) -> Done | None:
         with self._lock:

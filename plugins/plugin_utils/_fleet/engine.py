@@ -196,13 +196,20 @@ class Engine:
             for cloud in resource.pending(clouds)
             if bucket_stages_of(cloud.settings, self._state).get(resource.stage)
         }
-        if any(
-            one.writes and not bucket_stages_of(cloud.settings, self._state).get(one.resource.stage)
+        granting = [
+            one
             for one in done
-            if one.resource.stage in OF_BUCKET
-            for cloud in losing.intersection(one.clouds)
-        ):
-            self._confirmation.sleep(PROPAGATION_SECONDS)
+            if one.writes
+            and one.resource.stage in OF_BUCKET
+            and any(
+                not bucket_stages_of(cloud.settings, self._state).get(one.resource.stage)
+                for cloud in losing.intersection(one.clouds)
+            )
+        ]
+        if granting:  # a grant that another writer has overwritten is written again meanwhile
+            self._confirmation.wait(
+                lambda: max(one.written_at for one in granting) + PROPAGATION_SECONDS
+            )
 
     def confirm(self, done: t.Iterable[Done]) -> None:
         """Read back what was written, after the time that another controller needs to write what

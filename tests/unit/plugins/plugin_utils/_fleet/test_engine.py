@@ -1275,16 +1275,45 @@ def test_a_cloud_whose_bucket_policy_cannot_be_confirmed_gets_no_compute_config(
     assert "compute_config b" in world.names("write")
 
 
+def moved_to_the_bucket_policy(
+    tmp_path: Path, happens: t.Callable[[World], object]
+) -> tuple[World, list[tuple[float, str]], list[Done]]:
+    """A role that gets its bucket by the bucket policy now, and loses its own policy ten seconds later.
+    Returns the writes with their times. happens: what another writer does after the first one.
+    """
+    world, writes = World(former_role_policy__a=["a"]), list[tuple[float, str]]()
+
+    def note(step: str, name: str) -> None:
+        if step == "written":
+            writes.append((world.clock.seconds - 1000.0, name))
+            if len(writes) == 1:
+                happens(world)
+
+    world.meanwhile = note
+    clouds = [cloud_of("a", tmp_path, bucket_grant="bucket_policy")]
+    return world, writes, converged(world, clouds, stages=["bucket", "former_role_policy"])
+
+
 def test_bucket_policies_are_confirmed_while_a_run_waits(tmp_path: Path) -> None:
     """For a grant to count everywhere, before the other way to the bucket is taken away."""
-    world = World(former_role_policy__a=["a"])
-    clouds = [cloud_of("a", tmp_path, bucket_grant="bucket_policy")]
-    [one] = [
-        one
-        for one in converged(world, clouds, stages=["bucket", "former_role_policy"])
-        if one.resource.stage == "bucket"
-    ]
-    assert (world.clock.slept, one.unconfirmed) == (10.0, None)
+    _world, writes, done = moved_to_the_bucket_policy(tmp_path, lambda _world: None)
+    assert writes == [(0.0, "bucket a"), (10.0, "former_role_policy a")]
+    assert [one.unconfirmed for one in done] == [None, None]
+
+
+def test_a_grant_that_was_restored_is_waited_for_anew(tmp_path: Path) -> None:
+    _world, writes, _done = moved_to_the_bucket_policy(
+        tmp_path, lambda world: world.documents.update({"bucket a": ["Theirs"]})
+    )
+    assert writes == [(0.0, "bucket a"), (3.0, "bucket a"), (13.0, "former_role_policy a")]
+
+
+def test_a_role_whose_grant_cannot_be_confirmed_keeps_the_other_one(tmp_path: Path) -> None:
+    world, writes, done = moved_to_the_bucket_policy(
+        tmp_path, lambda world: world.errors.update({("load", "bucket a"): DENIED})
+    )
+    assert (writes, world.documents["former_role_policy a"]) == ([(0.0, "bucket a")], ["a"])
+    assert failures(done[0].clouds) == {"a": "Denied."}
 
 
 def test_a_run_that_is_stopped_confirms_nothing_more(tmp_path: Path) -> None:
