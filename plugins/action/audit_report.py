@@ -24,11 +24,11 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
     host_variable,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.drift import (
+    Noted,
     drift_of,
     note_drift,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.messages import (
-    noted_before,
     noted_by_audit,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_results import (
@@ -159,7 +159,8 @@ class ActionModule(FleetAction):
             artifact = {"step": " ".join(filter(None, ["audit", arguments["label"]])), **result}
             preview, is_written = how_to_preview(invocation), not self._task.check_mode
             lines = report_lines(report, paths, preview, is_written=is_written)
-            lines += _healing_lines(healing, invocation)
+            how = how_to_onboard(healing.pending, invocation)
+            lines += noted_by_audit(healing.clouds, healing.pending, healing.left, how)
             # The reason why the audit fails has the same sentence.
             lines += [permit] if totals["clouds"][NOT_PERMITTED] and not too_few else []
             _record_run(RunFolder(arguments["run"]), report, artifact, lines, too_few)
@@ -167,21 +168,18 @@ class ActionModule(FleetAction):
             result["ansible_stats"] = published(artifact, job_id)
         if not self._task.check_mode:
             _write_all(report, paths, folder)
-        warnings += healing["warnings"]
-        warnings += _unplaced_warning(report) if _ASFF in paths else []
-        warnings += _missing_warning(report, previous, invocation) if previous else []
-        warnings += _unknown_warning(report) if arguments["fail_on"] == "drift" else []
+        warnings += [*healing.warnings, *_warnings_of(report, previous, arguments, invocation)]
         total = len(report["clouds"])
         reasons = [_failure(failed, total, arguments["fail_on"])] if failed else []
         reasons += [too_few] if too_few else []
         failure = {"failed": True, "msg": " ".join(reasons)} if reasons else {}
-        result |= {"noted": healing["noted"], "too_few_clouds": too_few, "warnings": warnings}
+        result |= {"noted": healing.clouds, "too_few_clouds": too_few, "warnings": warnings}
         return {**result, **failure}
 
-    def _note_drift(self, report: Json, arguments: Json) -> Json:
+    def _note_drift(self, report: Json, arguments: Json) -> Noted:
         """Note what healing is to put back."""
         if not arguments["heal"] or self._task.check_mode:
-            return {"noted": [], "pending": [], "warnings": []}
+            return Noted()
         return note_drift(self, drift_of(report), arguments["heal_state_dir"])
 
     def _report(
@@ -235,15 +233,6 @@ def _record_run(
     with recording(folder):
         folder.write_outcomes(outcomes)
         folder.write("run", {**of_run, "failure": failure, "is_published": True})
-
-
-def _healing_lines(healing: Json, invocation: Invocation) -> list[str]:
-    """Which clouds a run of heal is to converge."""
-    pending = healing["pending"]
-    return [
-        *noted_by_audit(healing["noted"]),
-        *noted_before(pending, how_to_onboard(pending, invocation)),
-    ]
 
 
 def _identity(name: str, known: t.Mapping[str, t.Any]) -> str:
@@ -323,6 +312,17 @@ def _write(path: str, parts: t.Iterable[str]) -> None:
     # from being written.
     encodable = (part.encode("utf-8", "backslashreplace").decode("utf-8") for part in parts)
     atomic_write(path, encodable, for_users=True)
+
+
+def _warnings_of(
+    report: Json, previous: Json | None, arguments: Json, invocation: Invocation
+) -> list[str]:
+    """What the report does not have, and what fails no audit."""
+    return [
+        *(_unplaced_warning(report) if _ASFF in arguments["formats"] else []),
+        *(_missing_warning(report, previous, invocation) if previous else []),
+        *(_unknown_warning(report) if arguments["fail_on"] == "drift" else []),
+    ]
 
 
 def _unplaced_warning(report: Json) -> list[str]:

@@ -111,7 +111,8 @@ options:
         the playbook onboard has converged, and whose variables want the same since. The next run of heal
         converges them. An audit does not fail if it cannot note this, which is a warning.
       - Nothing is noted of clouds of which something is pending already, of those with the variable
-        C(heal_excluded=true), and of checks that no run of onboard makes pass.
+        C(heal_excluded=true), of those whose variables name no role, or that need tasks of their own, and
+        of checks that no run of onboard makes pass.
     type: bool
     default: false
     version_added: 1.0.0

@@ -31,8 +31,8 @@ description:
     settings were changed since are left with a warning, and what is pending of them stays so. Those whose
     variables have an error are taken, so that the run fails for them with it.
   - Clouds with the variable C(heal_excluded=true) are left, and what is pending of them stays so.
-  - If more than O(max_clouds) of an account are due at once, none of them is taken, which is a warning. If
-    there are no others, the task fails.
+  - If more than O(max_clouds) of an account are due at once, none of them is taken, or only those that
+    events are of, if these are not more. That is a warning. If there are no others, the task fails.
   - A cloud is left as it is if a document of it has changed again that was put back O(most_heals) times
     within O(window_seconds), or if the cloud was put back three times as often, whichever documents
     changed. It is due once the oldest of these times is long enough ago, and is in RV(refused) until

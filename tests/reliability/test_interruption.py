@@ -48,6 +48,8 @@ OTHERS = ("PartnerIngest", "AnalyticsExport")  # the Sids of those who were ther
 ANSWER_SECONDS = 0.03  # about what AWS takes, so that writes take a good part of a run
 MOST_RUN_SECONDS = 120.0
 MOST_GONE_SECONDS = 30.0
+# After which time somebody presses Ctrl-C again, if it was lost.
+PATIENCE_SECONDS = 5.0
 # environment variables: to repeat a failure, and how many a long run has
 SEED, NUMBER = ("INTERRUPTION_SEED", "INTERRUPTIONS")
 
@@ -294,9 +296,11 @@ def interrupt(
         while marked(mark) and time.monotonic() - broken_off < MOST_GONE_SECONDS:
             time.sleep(0.05)
             process.poll()
-            if controller.lost_ctrl_c and not pressed_again:
-                pressed_again = True
-                press_ctrl_c(process, mark)
+            waits = process.returncode is None and not pressed_again
+            if waits and time.monotonic() - broken_off > PATIENCE_SECONDS:
+                pressed_again = controller.lost_ctrl_c
+                if pressed_again:
+                    press_ctrl_c(process, mark)
         seconds = time.monotonic() - broken_off
         remaining = {pid: seen.command for pid, seen in marked(mark).items()}
         busy = [command for pid, command in remaining.items() if not is_orphan(pid)]

@@ -16,7 +16,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import (
+    Rules,
+    is_found,
+)
 
 SCHEMA_VERSION = 5
 # What is stopped if a cloud is put back too often by changes of ever other documents. None is named so.
@@ -72,7 +75,8 @@ class Healing:
         """An audit has found that documents of clouds have drifted. Returns the clouds that are due by that:
         not those that are already, since an audit is no reason to try a failed cloud earlier.
         """
-        noted = [name for name in found if name not in self.unfinished]
+        unfinished = self.unfinished
+        noted = [name for name in found if name not in unfinished]
         for name in noted:
             for document in found[name]:
                 self.note(name, document, now)
@@ -225,13 +229,17 @@ class Healing:
         return bool(forgotten[name] >= began)
 
     def _more_than_a_run_takes(
-        self, run: str, due: t.Iterable[str], accounts: t.Mapping[str, str]
+        self, run: str, due: t.Mapping[str, list[str]], accounts: t.Mapping[str, str]
     ) -> dict[str, list[str]]:
         """What is due, with what the run has already, of the accounts of which that is too much. It is
-        given back then.
+        given back then. What only audits have found is left first, for the events of others.
         """
         held = [name for name, cloud in self._clouds.items() if _has(run, cloud)]
+        of_events = [*held, *(name for name in due if any(map(_is_of_event, due[name])))]
         too_many = self._rules.too_many([*held, *due], accounts)
+        still_too_many = self._rules.too_many(of_events, accounts)
+        for account in too_many.keys() - still_too_many.keys():
+            too_many[account] = [name for name in too_many[account] if name not in of_events]
         given_back = {name for names in too_many.values() for name in names}
         for name in given_back.intersection(held):
             _give_back(self._clouds[name])
@@ -291,7 +299,10 @@ class Healing:
             {at for times in heals.values() for at in times if at > now - rules.window}
         )
         found[WHOLE_CLOUD] = _stopped_until(of_cloud, rules.most_heals_of_cloud, rules.window)
-        return {what: until for what, until in found.items() if until}
+        stops = {what: until for what, until in found.items() if until}
+        # What audits find is left for long, which keeps no event from being seen to.
+        of_events = any(map(_is_of_event, cloud["pending"]))
+        return {what: stops[what] for what in stops if not (of_events and is_found(what))}
 
     def _wait(self, cloud: Json, now: float) -> float | None:
         """How long until a cloud is due: 0 if it is; ``None`` if it has nothing to be converged."""
@@ -307,6 +318,10 @@ class Healing:
     def _drop_empty(self) -> None:
         for name in [name for name, cloud in self._clouds.items() if not any(cloud.values())]:
             del self._clouds[name]
+
+
+def _is_of_event(document: str) -> bool:
+    return not is_found(document)
 
 
 def _stopped_until(times: t.Sequence[float], most: int, window: float) -> float:

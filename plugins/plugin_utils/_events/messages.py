@@ -19,6 +19,11 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import (
 )
 
 Json = dict[str, t.Any]
+# Why an audit does not note the drift of a cloud.
+NOT_ONBOARDED = "no run of onboard is noted in {directory}"
+NOT_ROLLED_OUT = "the variables are not those of the last run of onboard"
+ROLELESS = "no variable names the role, and any one could be registered at Anyscale"
+BY_TASKS = "needs tasks of its own"
 
 
 def not_onboarded(names: t.Sequence[str], directory: str) -> str:
@@ -58,9 +63,10 @@ def too_many(account: str, names: t.Sequence[str], rules: Rules) -> str:
     none.
     """
     of_account = f"account {account}" if account else "no account"
+    are = "is" if len(names) == 1 else "are"
     return (
-        f"{counted(len(names), 'cloud')} of {of_account} are due at once, more than heal_max_clouds "
-        f"(option max_clouds), which is {rules.max_clouds}, so that none of them is converged: "
+        f"More clouds of {of_account} are due at once than heal_max_clouds (option max_clouds), which is "
+        f"{rules.max_clouds}, so that {counted(len(names), 'cloud')} {are} not converged: "
         f"{summarize_names(names)}."
     )
 
@@ -161,24 +167,31 @@ def not_forgotten(error: Exception) -> str:
     return f"{error} A run of heal may converge these clouds again."
 
 
-def noted_by_audit(names: t.Sequence[str]) -> list[str]:
-    """What an audit says of the clouds with drift that it has noted for healing, if there are any."""
-    if not names:
-        return []
-    them = "it" if len(names) == 1 else "them"
-    return [f"Noted for healing: {summarize_names(names)}. The next run of heal converges {them}."]
+def noted_by_audit(
+    noted: t.Sequence[str],
+    pending: t.Sequence[str],
+    left: t.Mapping[str, t.Sequence[str]],
+    how_to_onboard: str,
+) -> list[str]:
+    """What an audit says of the clouds with drift: those that it has noted for healing, those of which
+    something was pending before, and those that it left, by the reason.
 
-
-def noted_before(names: t.Sequence[str], how_to_onboard: str) -> list[str]:
-    """The same of those that were noted before, which no run of heal has converged since."""
-    if not names:
-        return []
-    them, they = ("it", "it changes") if len(names) == 1 else ("them", "they change")
-    return [
-        f"Noted for healing before: {summarize_names(names)}. There was no run of heal since, or it failed "
-        f"for {them}, or left {them} because {they} again and again. To converge {them} now: "
-        f"{how_to_onboard}"
+    how_to_onboard: those that are pending.
+    """
+    lines = []
+    if noted:
+        lines.append(
+            f"Noted for healing: {summarize_names(noted)}. The next run of heal takes this up."
+        )
+    if pending:
+        lines.append(
+            f"Noted for healing before, and still pending: {summarize_names(pending)}. To converge this "
+            f"now: {how_to_onboard}"
+        )
+    lines += [
+        f"Not noted for healing ({why}): {summarize_names(names)}" for why, names in left.items()
     ]
+    return lines
 
 
 def found_and_not_noted(error: Exception) -> str:

@@ -16,7 +16,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 
 _LONGEST_SECONDS = 7 * 24 * 3600
 _DAY = 86400.0
-_FOUND = "drift "
+_FOUND = "what audits find ("
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Rules:
         """The time in which a document is put back so often. Audits are far apart: within an hour, not even
         what changes after each run would be found so often.
         """
-        return max(self.window, _DAY) if document.startswith(_FOUND) else self.window
+        return max(self.window, _DAY) if is_found(document) else self.window
 
     def too_many(
         self, clouds: t.Iterable[str], accounts: t.Mapping[str, str]
@@ -68,7 +68,12 @@ class Rules:
 
 def found(check: str) -> str:
     """What is noted as the document of a check by which an audit has found drift."""
-    return f"{_FOUND}{check}"
+    return f"{_FOUND}{check})"
+
+
+def is_found(document: str) -> bool:
+    """Whether an audit has noted this, and no event."""
+    return document.startswith(_FOUND)
 
 
 def rules_of(arguments: t.Mapping[str, t.Any]) -> Rules:

@@ -34,13 +34,16 @@ class Scope:
     names: those of the play, in order. settings: the digests of their settings, of those that the run
     may take. ``None`` if it may take any, whatever onboard has converged. invalid: those whose
     variables have an error. They are taken, so that the run fails for them with that error. accounts:
-    the AWS account of each that it may take.
+    the AWS account of each that it may take. by_tasks: those that need tasks of their own. roleless:
+    those whose role is the one that is registered at Anyscale when it is asked.
     """
 
     names: t.Sequence[str]
     settings: t.Mapping[str, str] | None = None
     invalid: t.Collection[str] = ()
     accounts: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    by_tasks: t.Collection[str] = ()
+    roleless: t.Collection[str] = ()
 
     def in_order(self, some: t.Iterable[str]) -> list[str]:
         """Some of the clouds, in the order of the play."""
@@ -88,4 +91,5 @@ def scope_of(action: ActionBase, names: list[str], asked: list[str], only_onboar
     if not only_onboarded:
         return Scope(names, accounts=accounts)
     invalid = {cloud.name for cloud in found if cloud.error}
-    return Scope(names, digests_of(found), invalid, accounts)
+    roleless = {cloud.name for cloud in found if not (cloud.settings.role or cloud.registered_role)}
+    return Scope(names, digests_of(found), invalid, accounts, clouds.obstacles.keys(), roleless)

@@ -8,7 +8,8 @@ that it has converged, and heal converges none that has another one.
 This plugin util is private to the collection. Pure. How a cloud is reached is not in it, so no credential
 either. It has no key: who reads it can try guesses, and a short secret of a compute config can be
 guessed, so only its owner may read where it is kept. What is not set is left out, so that a new
-variable, which no cloud sets yet, changes no digest.
+variable, which no cloud sets yet, changes no digest. What a release makes of the same variables is in it
+too, by a number: an upgrade is rolled out by onboard, with its canary, and not by healing.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stage
     TRUST,
 )
 
+# Of the documents that a release wants: one more with each release that wants others of the same variables.
+DOCUMENTS = 1
 _PRESENT = "present"
 _OPTIONS: dict[str, t.Callable[[CloudSettings, str], dict[str, t.Any]]] = {
     TRUST: CloudSettings.trust_options,
@@ -52,7 +55,7 @@ def _digest(cloud: Cloud) -> str:
     settings = cloud.settings
     registered = cloud.registered_role if settings.role is None else None
     wants = {stage: _wants(cloud, stage) for stage in _OPTIONS if cloud.manages(stage, _PRESENT)}
-    text = _canonical([settings.account_id, registered, wants])
+    text = _canonical([DOCUMENTS, settings.account_id, registered, wants])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -47,14 +47,9 @@ class StateFile:
     directory: str
     rules: Rules
 
-    @property
-    def exists(self) -> bool:
-        """Whether runs have kept a state there."""
-        return os.path.lexists(self._path)
-
     def read(self) -> Healing:
         """The state as it is. Where none is kept yet, nothing is written."""
-        if not self.exists:
+        if not self.version():
             return Healing(rules=self.rules)
         with self._locked() as healing:
             return healing
@@ -62,9 +57,11 @@ class StateFile:
     def version(self) -> tuple[int, ...]:
         """What another write of the state, which is another file, does not have; empty without a state."""
         try:
-            found = os.stat(self._path)
+            found = os.lstat(self._path)
         except FileNotFoundError:
             return ()
+        except OSError as error:
+            raise self._unusable(error) from error
         return found.st_ino, found.st_mtime_ns, found.st_size
 
     @contextlib.contextmanager
@@ -81,12 +78,15 @@ class StateFile:
             with resource_lock(self._path, self.directory):
                 yield Healing(_read(self._path), self.rules)
         except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or error
-            raise InputError(
-                f"The state of healing in {self._path} cannot be used: {why}.",
-                f"Correct that, or set {VARIABLE} to another directory. Without the file, the next "
-                "run begins with no memory of earlier ones.",
-            ) from error
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> InputError:
+        why = getattr(error, "strerror", None) or error
+        return InputError(
+            f"The state of healing in {self._path} cannot be used: {why}.",
+            f"Correct that, or set {VARIABLE} to another directory. Without the file, the next "
+            "run begins with no memory of earlier ones.",
+        )
 
     @property
     def _path(self) -> str:

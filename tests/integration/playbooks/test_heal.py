@@ -230,17 +230,18 @@ def test_what_an_audit_finds_is_put_back_by_the_next_run(fleet: Fleet) -> None:
     assert (run.exit_status, "Noted for healing" in run.output) == (0, False), run.output
     run = audit(fleet)
     assert (run.exit_status, run.writes) == (0, []), run.output
-    assert "Noted for healing: lab. The next run of heal converges it." in run.output
+    assert "Noted for healing: lab. The next run of heal takes this up." in run.output
+    assert "(the variables are not those of the last run of onboard): speech" in run.output
     fleet.change_host("speech", lambda variables: variables.pop("cloud_iam_bucket_prefix"))
     run = audit(fleet)
-    assert "Noted for healing: speech. The next run of heal converges it." in run.output
-    assert "Noted for healing before: lab. There was no run of heal since" in run.output
+    assert "Noted for healing: speech. The next run of heal takes this up." in run.output
+    assert "Noted for healing before, and still pending: lab. To converge this now" in run.output
     assert "rayfleet.anyscale.onboard -e fleet_clouds=lab" in run.output
     run = fleet.tick()
     assert (run.exit_status, run.counts["changed"]) == (0, 2), run.output
     run = audit(fleet)
-    assert "Noted" not in run.output
-    assert "0 changed" not in fleet.tick().output
+    assert "oted for healing" not in run.output
+    assert "Nothing was due." in fleet.tick().output
 
 
 def test_a_cloud_that_failed_and_is_offboarded_stays_so(fleet: Fleet) -> None:

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 import typing as t
 from pathlib import Path
 from unittest import mock
@@ -14,10 +16,10 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events import drift as subject
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.drift import (
+    Noted,
     drift_of,
     note_drift,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import Healing
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.scope import Scope
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import StateFile
@@ -26,14 +28,21 @@ Json = dict[str, t.Any]
 
 FIX = "ansible-playbook rayfleet.anyscale.onboard --limit a"
 FOUND = {
-    "a failed check that onboard fixes": ({"status": "fail", "command": FIX}, ["drift x"]),
+    "a failed check that onboard fixes": (
+        {"status": "fail", "command": FIX},
+        ["what audits find (x)"],
+    ),
     "one that a person has to fix": ({"status": "fail", "command": ""}, None),
     "a warning about a document": (
         {"status": "warn", "command": FIX, "evidence": {"after": {}}},
-        ["drift x"],
+        ["what audits find (x)"],
     ),
     "a warning about something else": ({"status": "warn", "command": FIX}, None),
     "one that passes": ({"status": "pass", "command": ""}, None),
+    "one of a host that no command line can name": (
+        {"status": "fail", "command": "", "remedy": f"Run '{FIX}', or the module x."},
+        ["what audits find (x)"],
+    ),
     "one that is acknowledged": (
         {"status": "fail", "command": FIX, "acknowledged": {"reason": "ours"}},
         None,
@@ -41,24 +50,42 @@ FOUND = {
 }
 
 
+def report_of(*checks: Json, state: str = "fail") -> Json:
+    """The report of a cloud."""
+    return {
+        "clouds": [{"name": "a", "state": state, "checks": [{"id": "x", **one} for one in checks]}]
+    }
+
+
 @pytest.mark.parametrize(("check", "documents"), FOUND.values(), ids=FOUND)
 def test_what_onboard_would_put_back_is_noted(check: Json, documents: list[str] | None) -> None:
-    report = {"clouds": [{"name": "a", "checks": [{"id": "x", **check}]}]}
+    report = report_of({"remedy": "", **check})
     assert drift_of(report) == ({"a": documents} if documents else {})
 
 
+FAILED = {"status": "fail", "command": FIX, "remedy": ""}
+
+
 def test_a_check_of_several_roles_is_one_document() -> None:
-    check = {"id": "x", "status": "fail", "command": FIX}
-    report = {"clouds": [{"name": "a", "checks": [check, check]}, {"name": "b", "checks": []}]}
-    assert drift_of(report) == {"a": ["drift x"]}
+    assert drift_of(report_of(FAILED, FAILED)) == {"a": ["what audits find (x)"]}
+
+
+def test_what_anybody_can_register_is_not_noted() -> None:
+    assert drift_of(report_of(FAILED, state="not_permitted")) == {}
+
+
+NAMES = ["a", "changed", "broken", "roleless", "by_tasks"]
+DRIFT = {name: ["what audits find (x)"] for name in [*NAMES, "theirs", "new"]}
 
 
 @pytest.fixture(name="state")
 def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StateFile:
-    """After a run of onboard for three clouds, of which one has other variables since, and one is left to
-    its owner.
+    """After a run of onboard for all clouds but one. One has other variables since, and one is left to its
+    owner.
     """
-    scope = Scope(["a", "changed", "broken"], {"a": "1", "changed": "2"}, {"broken"})
+    settings = {**dict.fromkeys(NAMES, "1"), "changed": "2"}
+    del settings["broken"]
+    scope = Scope(NAMES, settings, {"broken"}, {}, {"by_tasks"}, {"roleless"})
     monkeypatch.setattr(subject, "scope_of", lambda *_given: scope)
     monkeypatch.setattr(
         subject,
@@ -67,16 +94,22 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StateFile:
     )
     state = StateFile(str(tmp_path / "healing"), Rules())
     with state.update() as healing:
-        healing.note_onboarded(dict.fromkeys(["a", "changed", "broken", "theirs"], "1"), 0, 0)
+        healing.note_onboarded(dict.fromkeys([*NAMES, "theirs"], "1"), 0, 0)
     return state
-
-
-DRIFT = {name: ["drift x"] for name in ("a", "changed", "broken", "theirs", "new")}
 
 
 def test_only_what_was_rolled_out_is_noted(state: StateFile) -> None:
     found = note_drift(mock.Mock(), DRIFT, state.directory)
-    assert found == {"noted": ["a"], "pending": [], "warnings": []}
+    assert found == Noted(
+        ["a"],
+        [],
+        {
+            f"no run of onboard is noted in {state.directory}": ["new"],
+            "the variables are not those of the last run of onboard": ["changed", "broken"],
+            "no variable names the role, and any one could be registered at Anyscale": ["roleless"],
+            "needs tasks of its own": ["by_tasks"],
+        },
+    )
     assert state.read().pending == {"a"}
 
 
@@ -86,19 +119,33 @@ def test_what_is_pending_already_is_told_and_waits_as_before(state: StateFile) -
         healing.note("a", "role ray", 0)
         healing.claim("1", 100)
         healing.finish("1", [], [], 100)
-        before = Healing(healing.state).state
+        before = json.dumps(healing.state)
     found = note_drift(mock.Mock(), DRIFT, state.directory)
-    assert found == {"noted": [], "pending": ["a"], "warnings": []}
-    assert state.read().state == before
+    assert (found.clouds, found.pending) == ([], ["a"])
+    assert json.dumps(state.read().state) == before
 
 
-def test_nothing_is_written_where_nothing_was_onboarded(tmp_path: Path) -> None:
-    found = note_drift(mock.Mock(), DRIFT, str(tmp_path / "healing"))
-    assert (found["noted"], list(tmp_path.iterdir())) == ([], [])
+def test_what_a_run_of_heal_has_is_not_told(state: StateFile) -> None:
+    with state.update() as healing:
+        healing.note("a", "role ray", 0)
+        healing.claim("1", time.time())
+    found = note_drift(mock.Mock(), DRIFT, state.directory)
+    assert (found.clouds, found.pending) == ([], [])
+
+
+def test_nothing_is_written_where_nothing_was_onboarded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A directory that was mistyped is told."""
+    monkeypatch.setattr(subject, "without_excluded", lambda _action, names: names)
+    elsewhere = str(tmp_path / "healing")
+    found = note_drift(mock.Mock(), DRIFT, elsewhere)
+    assert found.left == {f"no run of onboard is noted in {elsewhere}": list(DRIFT)}
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_state_that_cannot_be_used_is_a_warning(state: StateFile) -> None:
     (Path(state.directory) / "healing.json").write_text("{}")
-    [warning] = note_drift(mock.Mock(), DRIFT, state.directory)["warnings"]
+    [warning] = note_drift(mock.Mock(), DRIFT, state.directory).warnings
     assert "cannot be used: it is not a state that this release wrote" in warning
     assert warning.endswith("No run of heal puts back what this audit has found.")

@@ -21,7 +21,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing 
     Claim,
     Healing,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.rules import Rules, found
 
 RULES = Rules(
     quiet=5,
@@ -85,30 +85,58 @@ def test_an_event_while_a_run_is_on_waits_for_its_end() -> None:
     assert healing.claim("2", 41).clouds == {"a": ["role ray"]}
 
 
+FOUND = found("trust")
+HOUR = 3600.0
+
+
+def found_again_and_again() -> Healing:
+    """What an audit finds has been put back three times, and is found once more."""
+    healing = Healing(rules=RULES)
+    for number in range(4):
+        now = number * 6 * HOUR
+        assert healing.note_found({"a": [FOUND]}, now) == ["a"]
+        if number < 3:
+            assert healing.claim(str(number), now + 10).clouds == {"a": [FOUND]}
+            healing.finish(str(number), ["a"], ["a"], now + 20)
+    return healing
+
+
 def test_what_audits_find_is_put_back_only_so_often_in_a_day() -> None:
-    """They are hours apart. What events tell of the cloud has its own limit."""
-    healing, hour = Healing(rules=RULES), 3600.0
-    stops = []
-    for number in range(6):
-        now = number * 6 * hour
-        assert healing.note_found({"a": ["drift trust"]}, now) == ["a"]
-        claim = healing.claim(str(number), now + 10)
-        stops.append(claim.stopped.get("a", {}).get("drift trust"))
-        healing.finish(str(number), claim.clouds, claim.clouds, now + 20)
-        if stops[-1]:
-            healing.note("a", "role ray", now)
-            assert healing.claim("next", now + 10).stopped["a"] == {"drift trust": stops[-1]}
-            break
-    assert stops == [None, None, None, 24 * hour + 20]
-    healing.claim("after a day", 24 * hour + 30)
-    assert healing.unfinished - healing.pending == {"a"}
+    """They are hours apart."""
+    healing = stored(found_again_and_again())
+    assert healing.claim("1", 18 * HOUR + 10).stopped == {"a": {FOUND: 24 * HOUR + 20}}
+    assert healing.claim("2", 24 * HOUR + 30).clouds == {"a": [FOUND]}
+
+
+def test_what_audits_find_keeps_no_event_from_being_seen_to() -> None:
+    """Which has its own limit."""
+    healing, now = found_again_and_again(), 18 * HOUR
+    for number in range(4):
+        healing.note("a", "role ray", now + number * 60)
+        claim = healing.claim(f"e{number}", now + number * 60 + 10)
+        if number < 3:
+            assert set(claim.clouds["a"]) >= {"role ray"}
+            healing.finish(f"e{number}", ["a"], ["a"], now + number * 60 + 20)
+    assert list(claim.stopped["a"]) == ["role ray"]
+
+
+def test_what_audits_find_of_many_is_left_before_what_events_say() -> None:
+    most = dataclasses.replace(RULES, max_clouds=2)
+    healing, accounts = Healing(rules=most), dict.fromkeys("abcd", "1")
+    healing.note_found({name: [FOUND] for name in "abc"}, 0)
+    assert healing.claim("1", 10, None, accounts) == Claim({}, {}, None, {"1": list("abc")})
+    healing.note("c", "role c", 10)
+    healing.note("d", "role d", 10)
+    claim = healing.claim("2", 20, None, accounts)
+    assert (set(claim.clouds), claim.too_many) == ({"c", "d"}, {"1": ["a", "b"]})
+    assert healing.pending == {"a", "b"}
 
 
 def test_an_audit_is_no_reason_to_try_a_failed_cloud_earlier() -> None:
     healing = noted(("a", "role ray", 0))
     healing.claim("1", 10)
     healing.finish("1", [], [], 20)
-    assert healing.note_found({"a": ["drift trust"], "b": ["drift trust"]}, 30) == ["b"]
+    assert healing.note_found({"a": [FOUND], "b": [FOUND]}, 30) == ["b"]
     assert set(healing.claim("2", 40).clouds) == {"b"}
 
 

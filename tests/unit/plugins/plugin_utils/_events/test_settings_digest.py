@@ -6,17 +6,32 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import typing as t
 
 import pytest
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
+    bucket_policy_plan,
+    bucket_want,
+    pass_role_plan,
+    role_policy_plan,
+    trust_policy_plan,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
     PREFIX,
     parse_settings,
     variable_rules,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
+    Identity,
+    NamedPolicy,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.settings_digest import (
+    DOCUMENTS,
     digests_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
@@ -175,3 +190,41 @@ def test_a_cloud_with_invalid_variables_has_none() -> None:
     cloud = Cloud("vision", parse_settings({f"{PREFIX}account_id": "222222222222"}))
     cloud.error = InputError("cloud_iam_bucket is a list.", "Correct it.")
     assert digests_of([cloud]) == {}
+
+
+def documents() -> Json:
+    """What this release writes for the variables that decide most."""
+    account, arn = "222222222222", "arn:aws:iam::222222222222:role/ray"
+    profile = arn.replace("role/", "instance-profile/")
+    target = role_policy_plan.Target(f"arn:aws:iam::{account}:role/control", "policy")
+    passed = pass_role_plan.allow(
+        {},
+        pass_role_plan.Wanted((arn,), (profile,)),
+        lambda now: Identity((NamedPolicy("policy", now),)),
+        target,
+    )
+    by_preset = {
+        preset: bucket_policy_plan.decide(
+            {}, bucket_want.Wanted("data", (Role(arn, account),), actions=actions, prefix="p/")
+        )
+        for preset, actions in bucket_want.PRESETS.items()
+    }
+    plans = {
+        "trust": trust_policy_plan.decide({}, trust_policy_plan.Wanted()),
+        "pass": passed,
+        **by_preset,
+    }
+    return {name: plan.after for name, plan in plans.items()}
+
+
+# The documents of each release that wants others than the one before, by the number in the digest.
+OF_RELEASES = {1: "8fc8e92532cdb580"}
+
+
+def test_a_release_that_wants_other_documents_has_another_number() -> None:
+    """Else healing would roll them out, without a canary. Give DOCUMENTS the next number, and the fingerprint
+    a line above.
+    """
+    text = json.dumps(documents(), sort_keys=True)
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == OF_RELEASES[DOCUMENTS]
+    assert max(OF_RELEASES) == DOCUMENTS

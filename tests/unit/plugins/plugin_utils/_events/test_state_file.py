@@ -61,6 +61,12 @@ def test_who_only_reads_makes_no_state(directory: str) -> None:
     assert state_of(directory).read_text() == before
 
 
+def test_a_path_through_a_file_is_not_one_without_a_state(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be used: Not a directory"):
+        StateFile(str(tmp_path / "file/healing"), RULES).read()
+
+
 def test_each_write_makes_another_version(directory: str) -> None:
     state, versions = StateFile(directory, RULES), [StateFile(directory, RULES).version()]
     for _time in range(3):
