@@ -12,7 +12,6 @@ import collections
 import dataclasses
 import json
 import random
-import time
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.cloudtrail import (
@@ -37,7 +36,6 @@ from ansible_collections.rayfleet.anyscale.tests.support.cloudtrail_records impo
 
 Json = dict[str, t.Any]
 RECORDS, CLOUDS, ACCOUNTS = 10_000, 5_000, 50
-SECONDS = 60
 WRITER = "arn:aws:sts::{account}:assumed-role/anyscale-onboarding/rayfleet-anyscale"
 ROLES = [name for name, (_service, names) in CALLS.items() if set(names) >= {"roleName"}]
 BUCKETS = [name for name, (service, _names) in CALLS.items() if service == "s3"]
@@ -144,7 +142,7 @@ def test_ten_thousand_records() -> None:
     """In bursts of a hundred, with the events of the runs' own writes among those of the next burst."""
     chance, world = random.Random(7), World(Watch(fleet()))
     echoes: list[Json] = []
-    writes, started = 0, time.perf_counter()
+    writes = 0
     for first in range(0, RECORDS, 100):
         drifts = [drift(number, chance) for number in range(first, first + 100)]
         for _record, clouds in drifts:
@@ -155,7 +153,6 @@ def test_ten_thousand_records() -> None:
         world.deliver([queued(notified(bridged(one))) for one in echoes])
         echoes = world.run()
         writes += len(echoes)
-    elapsed = time.perf_counter() - started
     # What runs wrote last leads to nothing, and neither does that again
     world.deliver([queued(bridged(one)) for one in echoes])
     while world.healing.state["clouds"] and world.now < 1e6:
@@ -168,4 +165,3 @@ def test_ten_thousand_records() -> None:
     assert world.runs < 150
     assert max(world.converged.values()) > 1
     assert len(json.dumps(world.healing.state)) < 100
-    assert elapsed < SECONDS, f"{elapsed:.1f} s"
