@@ -194,7 +194,7 @@ class StandIn:
 
     def _field(self, item: Json, name: str) -> t.Any:
         """Of an object, or of what it refers to: organization__name."""
-        reference, _, of_it = name.partition("__")
+        reference, _separator, of_it = name.partition("__")
         if not of_it:
             return item.get(name)
         return self.store[f"{reference}s"].get(item.get(reference) or 0, {}).get(of_it)

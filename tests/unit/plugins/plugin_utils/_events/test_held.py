@@ -49,5 +49,5 @@ def test_a_cloud_that_is_forgotten_meanwhile_is_withheld(
         "This cloud was offboarded or rolled back after this run of heal had taken it, so that the run "
         "writes nothing more for it. To have events heal it again, onboard it.",
     )
-    [of_another, *_] = Held("2", state).withheld(CLOUDS[1:]).values()
+    [of_another, *_others] = Held("2", state).withheld(CLOUDS[1:]).values()
     assert "another run of heal has taken it" in of_another.message
