@@ -126,10 +126,12 @@ class Failure:
         assert self._clock.slept + in_vain <= LONGEST_SECONDS
 
     def _back_after(self, pauses: int) -> t.Callable[[], None]:
-        """Let a stopped server come back, after so many pauses of its client."""
+        """Let a stopped server come back, after so many pauses of its client since it stopped."""
         counted = collections.Counter[str]()
 
         def pause() -> None:
+            if self._times == 1 and self._sandbox.faults():  # it has not met the fault yet
+                return
             counted["pauses"] += 1
             if counted["pauses"] == pauses:
                 self._sandbox.come_back()
